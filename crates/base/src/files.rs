@@ -1,0 +1,103 @@
+//! Files that are whole or absent: written beside, flushed, renamed.
+
+use crate::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Writes a file through `fill` into a temporary neighbour and renames it to `path` when whole.
+/// A failure or a kill leaves whatever was at `path` as it was.
+pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let folder = parent(path);
+    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+    let io = |e: io::Error| Error::io("write", path, &e);
+    let mut beside = tempfile::Builder::new().prefix(".partial-").tempfile_in(folder).map_err(io)?;
+    {
+        let mut buffered = io::BufWriter::new(beside.as_file_mut());
+        fill(&mut buffered)?;
+        buffered.flush().map_err(io)?;
+    }
+    readable_by_all(beside.as_file()).map_err(io)?;
+    beside.as_file().sync_all().map_err(io)?;
+    beside.persist(path).map_err(|e| io(e.error))?;
+    Ok(())
+}
+
+/// Temporary files are private to their owner; results are ordinary files.
+#[cfg(unix)]
+fn readable_by_all(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// [`write_whole`] for bytes at hand.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, |out| out.write_all(bytes).map_err(|e| Error::io("write", path, &e)))
+}
+
+/// Reads a text file.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))
+}
+
+/// SHA-256 of a file, in lower-case hexadecimal.
+pub fn sha256_file(path: &Path) -> Result<String> {
+    let io = |e: io::Error| Error::io("read", path, &e);
+    let mut file = File::open(path).map_err(io)?;
+    let mut digest = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut block).map_err(io)? {
+            0 => return Ok(hex(&digest.finalize())),
+            n => digest.update(&block[..n]),
+        }
+    }
+}
+
+/// SHA-256 of bytes, in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The folder that holds `path`; the current one for a bare file name.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.csv");
+        write_bytes(&path, b"old").unwrap();
+        let failed = write_whole(&path, |out| {
+            out.write_all(b"half").unwrap();
+            Err(Error::new("stopped"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing left beside it");
+    }
+
+    #[test]
+    fn sha256_is_the_published_one() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(b"abc"), abc);
+    }
+}

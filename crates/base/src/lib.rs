@@ -1,0 +1,11 @@
+//! What every other crate of genil stands on.
+//!
+//! * [`Error`]: what was wrong, where, and what to do about it.
+//! * [`files`]: outputs written beside and renamed when whole; SHA-256.
+//! * [`random`]: every random choice as a pure function of its key.
+
+mod error;
+pub mod files;
+pub mod random;
+
+pub use error::{Error, Result};

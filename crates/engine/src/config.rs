@@ -1,0 +1,58 @@
+//! The size of the model.
+
+use genil_base::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Size and dropout of the model. The defaults are the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// `d`: width of the embeddings (a multiple of `heads` × 8).
+    pub width: usize,
+    /// Encoder layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width of the feed-forward part.
+    pub ffn: usize,
+    /// Dropout probability in 0..1: attention, residual branches and the feed-forward part.
+    pub dropout: f32,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15 }
+    }
+}
+
+impl ModelConfig {
+    /// Checks what the kernels stand on.
+    ///
+    /// # Errors
+    /// When a size is zero, a head's width is no multiple of 8, or dropout is outside 0..1.
+    pub fn check(&self) -> Result<()> {
+        let bad = |what: String| Err(Error::new(what).at("[model]"));
+        if self.width == 0 || self.layers == 0 || self.heads == 0 || self.ffn == 0 {
+            return bad("width, layers, heads and ffn must be at least 1".into());
+        }
+        if !self.width.is_multiple_of(self.heads * 8) {
+            return bad(format!(
+                "width {} is no multiple of heads × 8 = {}: each head's width must be a multiple of 8",
+                self.width,
+                self.heads * 8
+            ));
+        }
+        if !self.ffn.is_multiple_of(8) {
+            return bad(format!("ffn {} is no multiple of 8", self.ffn));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return bad(format!("dropout {} is not in 0..1", self.dropout));
+        }
+        Ok(())
+    }
+
+    /// Width of one head.
+    pub fn head_width(&self) -> usize {
+        self.width / self.heads
+    }
+}
