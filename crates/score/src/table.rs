@@ -1,0 +1,233 @@
+//! Numbers as Markdown for people and as CSV for programs.
+
+use crate::interval::Interval;
+use crate::matrix::Matrix;
+
+/// One cell of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Words.
+    Text(String),
+    /// A count.
+    Count(usize),
+    /// A measurement.
+    Number(f64),
+    /// A measurement with its interval: one column in Markdown, three in CSV.
+    Interval(Interval),
+    /// Not measured.
+    Missing,
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Option<f64>> for Cell {
+    fn from(value: Option<f64>) -> Self {
+        value.map_or(Self::Missing, Self::Number)
+    }
+}
+
+impl From<Option<Interval>> for Cell {
+    fn from(value: Option<Interval>) -> Self {
+        value.map_or(Self::Missing, Self::Interval)
+    }
+}
+
+/// A header and rows; a row that is shorter than the header ends in missing cells.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// The names of the columns.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(header: &[&str]) -> Self {
+        Self { header: header.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
+    }
+
+    /// A matrix with one row per stage and one column per gene set; `names` are those of stages and sets alike.
+    pub fn of_matrix(matrix: &Matrix, names: &[String]) -> Self {
+        let name = |i: usize| names.get(i).cloned().unwrap_or_else(|| i.to_string());
+        let header =
+            std::iter::once("after stage".to_owned()).chain((0..matrix.columns()).map(name)).collect();
+        let row = |k: usize| {
+            let entries = (0..matrix.columns()).map(|j| Cell::from(matrix.get(k, j)));
+            std::iter::once(Cell::Text(name(k))).chain(entries).collect()
+        };
+        Self { header, rows: (0..matrix.rows()).map(row).collect() }
+    }
+
+    /// A Markdown table; numbers as [`number`] writes them, missing ones as "–".
+    pub fn to_markdown(&self) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ");
+        let show = |cell: &Cell| match cell {
+            Cell::Text(text) => escape(text),
+            Cell::Count(count) => count.to_string(),
+            Cell::Number(value) => number(*value),
+            Cell::Interval(interval) => with_bounds(interval),
+            Cell::Missing => MISSING.to_owned(),
+        };
+        let mut out = line(self.header.iter().map(|name| escape(name)).collect());
+        let numeric = |c: usize| self.rows.iter().any(|r| !matches!(r.get(c), None | Some(Cell::Text(_))));
+        let rule = |c| if numeric(c) { "--:" } else { "---" };
+        out += &line((0..self.header.len()).map(|c| rule(c).to_owned()).collect());
+        for row in &self.rows {
+            out += &line(self.padded(row).map(show).collect());
+        }
+        out
+    }
+
+    /// CSV (RFC 4180, lines end with `\n`): numbers with all their digits, missing ones empty. A column with intervals
+    /// becomes three: `NAME`, `NAME_low`, `NAME_high`.
+    pub fn to_csv(&self) -> String {
+        let wide: Vec<bool> = (0..self.header.len())
+            .map(|c| self.rows.iter().any(|row| matches!(row.get(c), Some(Cell::Interval(_)))))
+            .collect();
+        let mut out = String::new();
+        let mut fields: Vec<String> = Vec::new();
+        for (name, wide) in self.header.iter().zip(&wide) {
+            fields.push(quoted(name));
+            if *wide {
+                fields.extend(["_low", "_high"].map(|end| quoted(&format!("{name}{end}"))));
+            }
+        }
+        push_line(&mut out, &mut fields);
+        for row in &self.rows {
+            for (cell, wide) in self.padded(row).zip(&wide) {
+                let (value, low, high) = match cell {
+                    Cell::Text(text) => (quoted(text), None, None),
+                    Cell::Count(count) => (count.to_string(), None, None),
+                    Cell::Number(value) => (exact(*value), None, None),
+                    Cell::Interval(it) => (exact(it.value), Some(it.low), Some(it.high)),
+                    Cell::Missing => (String::new(), None, None),
+                };
+                fields.push(value);
+                if *wide {
+                    fields.extend([low, high].map(|bound| bound.map_or(String::new(), exact)));
+                }
+            }
+            push_line(&mut out, &mut fields);
+        }
+        out
+    }
+
+    fn padded<'a>(&'a self, row: &'a [Cell]) -> impl Iterator<Item = &'a Cell> {
+        row.iter().chain(std::iter::repeat(&Cell::Missing)).take(self.header.len())
+    }
+}
+
+/// What stands for a number that is not there.
+pub const MISSING: &str = "–";
+
+/// A number for people: three decimals, more for small ones (three significant digits), fewer for large ones;
+/// "–" for one that is not finite.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    let decimals = match size {
+        _ if !size.is_finite() => return MISSING.to_owned(),
+        _ if size == 0.0 || (0.0995..100.0).contains(&size) => 3,
+        _ if size >= 10_000.0 => 0,
+        _ if size >= 100.0 => 1,
+        _ if size < 1e-6 => return format!("{value:.1e}").replace('-', "−"),
+        // 0.0123 has its first digit at the second place: 2 + 2 decimals.
+        _ => (-size.log10().floor()) as usize + 2,
+    };
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().any(|c| c.is_ascii_digit() && c != '0') => format!("−{digits}"),
+        Some(digits) => digits.to_owned(),
+        None => text,
+    }
+}
+
+/// `0.253 [0.241, 0.270]`, or the value alone where no interval is known.
+pub fn with_bounds(it: &Interval) -> String {
+    if it.has_bounds() {
+        format!("{} [{}, {}]", number(it.value), number(it.low), number(it.high))
+    } else {
+        number(it.value)
+    }
+}
+
+/// The shortest digits that read back as the same number; empty for one that is not finite.
+fn exact(value: f64) -> String {
+    if value.is_finite() { value.to_string() } else { String::new() }
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn push_line(out: &mut String, fields: &mut Vec<String>) {
+    out.push_str(&fields.join(","));
+    out.push('\n');
+    fields.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(&["method", "loss"]);
+        let it = Interval { value: 0.253, low: 0.25, high: 0.261 };
+        table.rows.push(vec!["a|b, \"c\"".into(), Cell::Interval(it)]);
+        table.rows.push(vec!["joint".into(), Cell::Interval(Interval::without_bounds(0.1234567))]);
+        table.rows.push(vec!["none".into()]);
+        table
+    }
+
+    #[test]
+    fn markdown_is_for_people() {
+        let expected = "| method | loss |\n| --- | --: |\n| a\\|b, \"c\" | 0.253 [0.250, 0.261] |\n\
+                        | joint | 0.123 |\n| none | – |\n";
+        assert_eq!(table().to_markdown(), expected);
+    }
+
+    #[test]
+    fn csv_keeps_every_digit_and_leaves_the_missing_empty() {
+        let expected = "method,loss,loss_low,loss_high\n\"a|b, \"\"c\"\"\",0.253,0.25,0.261\n\
+                        joint,0.1234567,,\nnone,,,\n";
+        assert_eq!(table().to_csv(), expected);
+    }
+
+    #[test]
+    fn a_matrix_is_a_table_of_stages_and_sets() {
+        let matrix = Matrix::from_fn(2, 2, |k, j| (j <= k).then_some((k + j) as f64 / 10.0));
+        let names = ["base".to_owned(), "pbmc".to_owned()];
+        let csv = "after stage,base,pbmc\nbase,0,\npbmc,0.1,0.2\n";
+        assert_eq!(Table::of_matrix(&matrix, &names).to_csv(), csv);
+    }
+
+    #[test]
+    fn digits_are_sensible() {
+        let cases = [
+            (0.0, "0.000"),
+            (0.25, "0.250"),
+            (-0.0004, "−0.000400"),
+            (0.01234, "0.0123"),
+            (0.09996, "0.100"),
+            (2.34567, "2.346"),
+            (1234.56, "1234.6"),
+            (123456.0, "123456"),
+            (1e-9, "1.0e−9"),
+            (-0.0, "0.000"),
+            (f64::NAN, "–"),
+            (f64::INFINITY, "–"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(number(value), text, "{value}");
+        }
+    }
+}
