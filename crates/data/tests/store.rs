@@ -1,6 +1,7 @@
 //! What the store promises: what goes in comes out, and nothing broken is ever half-believed.
 
 #![allow(clippy::unwrap_used)]
+
 use genil_data::{Annotation, Column, ColumnKind, Gene, Measured, Panel, Source, Store, StoreWriter};
 use proptest::prelude::*;
 use std::fs;
@@ -129,7 +130,8 @@ fn a_cell_that_cannot_be_is_refused_by_name() {
     let mut writer =
         StoreWriter::create(&folder.path().join("s"), genes(3), panels, columns, vec![]).unwrap();
     let n = [Annotation::Number(1.0)];
-    let cases: [(&str, u16, &[u32], &[f32], &[Annotation<'_>]); 9] = [
+    type Case<'a> = (&'a str, u16, &'a [u32], &'a [f32], &'a [Annotation<'a>]);
+    let cases: [Case<'_>; 9] = [
         ("'G1' is not finite", 0, &[0, 1], &[1.0, f32::NAN], &n),
         ("'G0' is not finite", 0, &[0], &[-1.0], &n),
         ("'G0' is not finite", 0, &[0], &[f32::INFINITY], &n),
@@ -222,7 +224,7 @@ fn a_file_of_cells_cut_anywhere_is_an_error_and_no_panic() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_damaged_bytes_are_an_error_or_harmless_and_no_panic(
         at in prop::collection::vec((0.0..1.0f64, any::<u8>()), 1..6)

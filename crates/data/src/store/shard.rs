@@ -154,6 +154,7 @@ fn batches(file: &Buffer, expected: &SchemaRef, bounds: Bounds) -> std::result::
         return Err("its columns are not those of store.json".into());
     }
     let decoder = FileDecoder::new(expected.clone(), footer.version()).with_require_alignment(true);
+    let widths = widths(expected);
     let blocks: Vec<_> = footer.recordBatches().ok_or("it lists no cells")?.iter().copied().collect();
     blocks
         .par_iter()
@@ -162,23 +163,38 @@ fn batches(file: &Buffer, expected: &SchemaRef, bounds: Bounds) -> std::result::
                 .filter(|&(s, l)| l <= footer_start.saturating_sub(s))
                 .ok_or("a batch lies outside of the file")?;
             let data = file.slice_with_length(start, length);
-            check_buffers(&data, block.metaDataLength() as usize)?;
+            check_buffers(&data, block.metaDataLength() as usize, &widths)?;
             let record = decoder.read_record_batch(block, &data).map_err(text)?.ok_or("an empty batch")?;
             Batch::new(record, bounds)
         })
         .collect()
 }
 
-/// Where a block starts and how long it is, if that can be said in `usize`.
+/// Where a block starts and how long it is, if it is aligned and that can be said in `usize`.
 fn extent(block: &arrow_ipc::Block) -> Option<(usize, usize)> {
     let start = usize::try_from(block.offset()).ok()?;
     let metadata = usize::try_from(block.metaDataLength()).ok()?;
+    let aligned = start % 8 == 0 && metadata % 8 == 0;
+    aligned.then_some(())?;
     Some((start, metadata.checked_add(usize::try_from(block.bodyLength()).ok()?)?))
 }
 
+/// The width in bytes of an element of each buffer of a batch of `schema`, in the order of the file.
+fn widths(schema: &Schema) -> Vec<usize> {
+    const BITMAP: usize = 1;
+    let offset = size_of::<i32>();
+    let of = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 => vec![BITMAP, offset, 1],
+        DataType::List(item) => vec![BITMAP, offset, BITMAP, item.data_type().primitive_width().unwrap_or(1)],
+        other => vec![BITMAP, other.primitive_width().unwrap_or(1)],
+    };
+    schema.fields().iter().flat_map(of).collect()
+}
+
 /// Checks what the Arrow reader takes for granted and would panic on: that every buffer lies within
-/// its block and that no length is negative.
-fn check_buffers(block: &[u8], metadata: usize) -> std::result::Result<(), String> {
+/// its block, aligned and of whole elements, and that no length is negative.
+fn check_buffers(block: &[u8], metadata: usize, widths: &[usize]) -> std::result::Result<(), String> {
+    const ALIGNED: i64 = 8;
     const MARKER_AND_LENGTH: usize = 8;
     let wrong = || "a batch's description is wrong".to_string();
     let body = block.len().checked_sub(metadata).ok_or_else(wrong)?;
@@ -195,7 +211,14 @@ fn check_buffers(block: &[u8], metadata: usize) -> std::result::Result<(), Strin
         let end = usize::try_from(start).ok()?.checked_add(usize::try_from(length).ok()?)?;
         Some(end <= body)
     };
-    let buffers = batch.buffers().into_iter().flatten().all(|b| within(b.offset(), b.length()) == Some(true));
+    let whole = |length: i64, width: usize| length % width as i64 == 0;
+    let found = batch.buffers().map_or(0, |buffers| buffers.len());
+    let buffers = found == widths.len()
+        && batch.buffers().into_iter().flatten().zip(widths).all(|(b, &width)| {
+            within(b.offset(), b.length()) == Some(true)
+                && b.offset() % ALIGNED == 0
+                && whole(b.length(), width)
+        });
     // A cell takes at least one byte, so no honest length exceeds the body's.
     let sane = |length: i64| usize::try_from(length).is_ok_and(|length| length <= body);
     let nodes = batch.nodes().into_iter().flatten().all(|n| sane(n.length()) && sane(n.null_count()));
