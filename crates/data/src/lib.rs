@@ -4,6 +4,7 @@
 //! * [`store`]: cells on disk, memory-mapped.
 //! * [`plan`]: which genes and which cells belong to which stage; the file `plan.toml`.
 //! * [`split`]: the cells of every stage. [`partition`]: its genes, as tokens.
+//! * [`sample`]: the tokens of one cell.
 //! * [`division`]: a labelled data set in a training and a test part. [`labels`]: its labels.
 
 pub mod cells;
@@ -12,6 +13,7 @@ pub mod genes;
 pub mod labels;
 pub mod partition;
 pub mod plan;
+pub mod sample;
 pub mod split;
 pub mod store;
 #[cfg(test)]
