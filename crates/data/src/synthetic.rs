@@ -25,6 +25,7 @@ mod nature;
 
 use crate::cells::{Annotation, ColumnKind};
 use crate::genes::Gene;
+use crate::planner::{CellFilter, PlanRequest, StageRequest};
 use crate::store::{Measured, Panel, Store, StoreWriter};
 use genil_base::{Error, Result, files};
 use nature::{Nature, SyntheticCell};
@@ -59,7 +60,8 @@ pub struct SyntheticConfig {
     pub level_programmes: usize,
     /// Programmes that are active in some lineages only (≥ 2).
     pub lineage_programmes: usize,
-    /// Lineages of each tissue (≥ 1); each has two lineage programmes.
+    /// Lineages of each tissue (≥ 1); each has two lineage programmes. With half as many lineages as
+    /// lineage programmes, every tissue expresses every base gene.
     pub lineages: usize,
     /// Classes that the markers of a stage tell apart (2 to 26).
     pub classes: usize,
@@ -87,13 +89,13 @@ impl Default for SyntheticConfig {
             seed: 0,
             cells: 3600,
             probe_cells: 600,
-            base_genes: 300,
-            level_programmes: 3,
-            lineage_programmes: 12,
-            lineages: 3,
+            base_genes: 280,
+            level_programmes: 2,
+            lineage_programmes: 8,
+            lineages: 4,
             classes: 4,
             markers: 12,
-            activity_spread: 0.8,
+            activity_spread: 1.0,
             strength: 5.0,
             depth_spread: 0.25,
             overdispersion: 0.05,
@@ -160,6 +162,22 @@ impl SyntheticConfig {
             .map_err(|e| Error::new(format!("cannot write the known answer: {e}")))?;
         files::write_bytes(&folder.join(TRUTH), text.as_bytes())?;
         Ok(truth)
+    }
+
+    /// The plan to ask for, of the stores in `folder`: every stage on its own tissue, so that the cells
+    /// shift from stage to stage, or (`by_tissue` false) on cells of all tissues.
+    pub fn request(&self, folder: &Path, by_tissue: bool) -> PlanRequest {
+        let only = |tissue: &str| CellFilter { column: "tissue".into(), values: vec![tissue.into()] };
+        let stages = TISSUES[1..].iter().zip(PROBES).map(|(tissue, probe)| StageRequest {
+            cells: by_tissue.then(|| only(tissue)),
+            ..StageRequest::new(*tissue, folder.join(probe), "cell_type")
+        });
+        PlanRequest {
+            base: by_tissue.then(|| only(TISSUES[0])),
+            top: self.classes * self.markers,
+            seed: self.seed,
+            ..PlanRequest::new(folder.join(CELLS), stages.collect())
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -291,7 +309,7 @@ mod tests {
         let (folder, truth) = made(&SyntheticConfig { cells: 400, ..Default::default() });
         let store = open(&folder, CELLS);
         assert!(store.manifest().whole_numbers);
-        assert_eq!((store.cells(), store.genes().len()), (400, 300 + 2 * 4 * 12));
+        assert_eq!((store.cells(), store.genes().len()), (400, 280 + 2 * 4 * 12));
         let mean = store.manifest().values as f64 / 400.0;
         assert!((80.0..120.0).contains(&mean), "{mean} genes a cell");
         let tissues = Labels::read(&store, "tissue").unwrap();

@@ -8,7 +8,6 @@ use rand_distr::{Distribution, Gamma, Poisson, StandardNormal};
 const STAGES: usize = TISSUES.len() - 1;
 /// The wiring of each tissue.
 const WIRING: [usize; TISSUES.len()] = [0, 0, 1];
-const WIRINGS: usize = 2;
 /// Activity of a gene whose programme or class is off, as a share of the typical one.
 const LEAK: f64 = 0.005;
 /// A cell outside of a stage's tissue is in one of the stage's classes with this probability.
@@ -45,10 +44,11 @@ impl<'a> Nature<'a> {
     pub fn new(config: &'a SyntheticConfig) -> Self {
         let key = Key::new(config.seed, Purpose::Synthetic);
         let programmes = config.level_programmes + config.lineage_programmes;
-        let base = (0..WIRINGS).map(|wiring| {
-            let mut stream = key.with(0).with(wiring as u64).stream();
-            let mut followed: Vec<usize> = (0..config.base_genes).map(|gene| gene % programmes).collect();
-            key.with(1).with(wiring as u64).shuffle(&mut followed);
+        let mut followed: Vec<usize> = (0..config.base_genes).map(|gene| gene % programmes).collect();
+        key.with(1).shuffle(&mut followed);
+        let rewired = rewired(&followed, config.level_programmes, key.with(6));
+        let base = [followed, rewired].into_iter().zip(0..).map(|(followed, wiring)| {
+            let mut stream = key.with(0).with(wiring).stream();
             let strength = |_: &usize| (STRENGTH_SPREAD * normal(&mut stream)).exp() * config.strength;
             let strengths: Vec<f64> = followed.iter().map(strength).collect();
             followed.into_iter().zip(strengths).collect()
@@ -185,6 +185,23 @@ impl<'a> Nature<'a> {
         let rate = gamma.map_or(mean, |gamma| gamma.sample(stream));
         Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(stream)).min(1e6)
     }
+}
+
+/// Programmes of the same sizes for the same genes, dealt anew: genes that followed a level programme
+/// now follow lineage programmes (as far as there is room), so that they tell nothing about levels.
+fn rewired(followed: &[usize], levels: usize, key: Key) -> Vec<usize> {
+    let mut genes: Vec<usize> = (0..followed.len()).collect();
+    let mut programmes = followed.to_vec();
+    key.with(0).shuffle(&mut genes);
+    key.with(1).shuffle(&mut programmes);
+    // Both sorts are stable: level genes come first, level programmes last, each in random order.
+    genes.sort_by_key(|&gene| followed[gene] >= levels);
+    programmes.sort_by_key(|&programme| programme < levels);
+    let mut dealt = vec![0; followed.len()];
+    for (gene, programme) in genes.into_iter().zip(programmes) {
+        dealt[gene] = programme;
+    }
+    dealt
 }
 
 fn normal(stream: &mut Stream) -> f64 {
