@@ -220,8 +220,8 @@ fn stores_probe(
         let split = ProbeSplit::of(store, &probe, plan.probe_test, plan.seed)?;
         if !split.grouped {
             notices.push(format!(
-                "the column '{column}' does not divide the cells with every class on both sides: training and \
-                 test share its groups"
+                "with the groups of '{column}' kept together, a class would have too few cells in training \
+                 or test: they are not"
             ));
             probe.group = None;
         }

@@ -124,7 +124,7 @@ fn labels_that_are_no_classes_and_donors_that_cannot_be_kept_apart_are_said() {
     let probe = plan.stages[1].probe.clone().unwrap();
     assert_eq!((probe.leave_out, probe.group), (vec!["unassigned".to_owned()], None));
     let notices = summary.stages[1].notices.join("\n");
-    assert!(notices.contains("'unassigned'") && notices.contains("'donor' does not divide"), "{notices}");
+    assert!(notices.contains("'unassigned'") && notices.contains("'donor' kept together"), "{notices}");
     let names: Vec<_> = summary.stages[1].probe.as_ref().unwrap().classes.iter().map(|c| &c.name).collect();
     assert_eq!(names, ["a", "b"]);
 }
