@@ -8,7 +8,6 @@
 
 use super::exp::exp_vector;
 use super::product::View;
-use super::rowwise::sum;
 use crate::dropout::RowDropout;
 use pulp::{Simd, WithSimd};
 
@@ -50,24 +49,29 @@ impl WithSimd for Softmax<'_> {
             let most = simd.reduce_max_f32s(most) * self.scale;
             let (scale, shift) = (simd.splat_f32s(self.scale), simd.splat_f32s(-most));
             let mut parts = [simd.splat_f32s(0.0); 16];
-            let half = 16 / S::F32_LANES;
-            for group in row.chunks_exact_mut(half) {
-                for (x, part) in group.iter_mut().zip(&mut parts) {
-                    *x = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
-                    *part = simd.add_f32s(*part, *x);
+            let (half, zero) = (16 / S::F32_LANES, simd.splat_f32s(0.0));
+            match dropout {
+                None => {
+                    for group in row.chunks_exact_mut(half) {
+                        for (x, part) in group.iter_mut().zip(&mut parts) {
+                            *x = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
+                            *part = simd.add_f32s(*part, *x);
+                        }
+                    }
+                }
+                Some(dropout) => {
+                    let bits = Bits::new(simd, dropout, self.words);
+                    for (group, words) in row.chunks_exact_mut(2 * half).zip(bits.words.chunks_exact(half)) {
+                        for (i, x) in group.iter_mut().enumerate() {
+                            let e = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
+                            parts[i % half] = simd.add_f32s(parts[i % half], e);
+                            *x = simd.select_f32s(bits.dropped(simd, words, i), zero, e);
+                        }
+                    }
                 }
             }
             let total = total(simd, &parts);
             (*lse, *inverse) = (most + total.ln(), 1.0 / total);
-            if let Some(dropout) = dropout {
-                let bits = Bits::new(simd, dropout, self.words);
-                let zero = simd.splat_f32s(0.0);
-                for (group, words) in row.chunks_exact_mut(2 * half).zip(bits.words.chunks_exact(half)) {
-                    for (i, x) in group.iter_mut().enumerate() {
-                        *x = simd.select_f32s(bits.dropped(simd, words, i), zero, *x);
-                    }
-                }
-            }
         }
     }
 }
@@ -100,7 +104,7 @@ impl WithSimd for SoftmaxBackward<'_> {
         for (r, ((row, gradient), (dropout, lse))) in rows.zip(self.dropout.iter().zip(self.lse)).enumerate()
         {
             let [o, g] = self.outputs.map(|it| &it.data[r * it.row..][..self.width]);
-            let inner = sum(self.width, |i| o[i] * g[i]);
+            let inner = dot(simd, o, g);
             let (row, _) = S::as_mut_simd_f32s(&mut row[..padded(self.t)]);
             let (gradient, _) = S::as_mut_simd_f32s(&mut gradient[..padded(self.t)]);
             let [shift, inner, zero, scale] = [-*lse, inner, 0.0, self.scale].map(|x| simd.splat_f32s(x));
@@ -129,6 +133,25 @@ impl WithSimd for SoftmaxBackward<'_> {
             }
         }
     }
+}
+
+/// Σ a·b in 16 interleaved partial sums.
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let whole = a.len() / 16 * 16;
+    let mut parts = [simd.splat_f32s(0.0); 16];
+    let half = 16 / S::F32_LANES;
+    let groups = S::as_simd_f32s(&a[..whole])
+        .0
+        .chunks_exact(half)
+        .zip(S::as_simd_f32s(&b[..whole]).0.chunks_exact(half));
+    for (a, b) in groups {
+        for (part, (a, b)) in parts.iter_mut().zip(a.iter().zip(b)) {
+            *part = simd.mul_add_f32s(*a, *b, *part);
+        }
+    }
+    let rest = a[whole..].iter().zip(&b[whole..]).fold(0.0, |sum, (a, b)| a.mul_add(*b, sum));
+    total(simd, &parts) + rest
 }
 
 /// Sum of 16 interleaved partial sums, by halves.
