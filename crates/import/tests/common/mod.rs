@@ -1,4 +1,6 @@
-//! What the tests of the import share.
+//! What the tests of the import share; not every test uses all of it.
+
+#![allow(dead_code)]
 
 use flate2::read::GzDecoder;
 use genil_data::Store;
