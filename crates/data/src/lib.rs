@@ -4,6 +4,7 @@
 //! * [`store`]: cells on disk, memory-mapped.
 //! * [`plan`]: which genes and which cells belong to which stage; the file `plan.toml`.
 //! * [`split`]: the cells of every stage. [`partition`]: its genes, as tokens.
+//! * [`sample`]: the tokens of one cell.
 //! * [`division`]: a labelled data set in a training and a test part. [`labels`]: its labels.
 //! * [`importance`]: what a gene tells about classes. [`overlap`]: genes that several stages want.
 //! * [`planner`]: from stores and a few choices to a plan.
@@ -18,6 +19,7 @@ pub mod overlap;
 pub mod partition;
 pub mod plan;
 pub mod planner;
+pub mod sample;
 pub mod split;
 pub mod store;
 pub mod synthetic;

@@ -11,10 +11,11 @@ use crate::plan::{CellChoice, Plan};
 use crate::store::Store;
 use genil_base::random::{Key, Purpose};
 use genil_base::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A cell: the place of its store in [`Plan::stores`] and its row there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CellRef {
     /// The place of the store in [`Plan::stores`].
     pub store: u16,

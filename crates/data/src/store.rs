@@ -20,6 +20,7 @@ mod writer;
 
 pub use manifest::{ColumnEntry, FileEntry, Manifest, Source};
 pub use panels::{Measured, Panel};
+pub use shard::RESERVED;
 pub use writer::StoreWriter;
 
 use crate::cells::{Cell, Column, ColumnKind};

@@ -23,7 +23,7 @@ pub mod tensors;
 
 pub use batch::Batch;
 pub use config::ModelConfig;
-pub use cpu::CpuEngine;
+pub use cpu::{CpuEngine, Instructions};
 pub use outputs::{OutputGradients, Outputs};
 pub use tensors::{Tensor, Tensors};
 

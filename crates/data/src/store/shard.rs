@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The columns that every store has, before its annotations.
-pub(super) const RESERVED: [&str; 4] = ["cell_id", "panel", "gene_ids", "values"];
+pub const RESERVED: [&str; 4] = ["cell_id", "panel", "gene_ids", "values"];
 
 /// The Arrow schema of a store with these annotation columns.
 pub(super) fn schema(columns: &[ColumnEntry]) -> SchemaRef {

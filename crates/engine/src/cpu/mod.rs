@@ -3,7 +3,8 @@
 //! * [`embed`]: tokens and values → the first layer's input.
 //! * [`layer`] and [`attention`]: the encoder; the last layer only at the rows outputs are read from.
 //! * [`heads`]: predictions at the positions asked for.
-//! * [`rowwise`], [`exp`], [`product`], [`windows`]: the kernels beneath.
+//! * [`linear`], [`rowwise`], [`softmax`], [`exp`], [`product`]: the kernels beneath.
+//! * [`vector`]: the choice of instructions; [`windows`]: matrices lent out by columns.
 //! * [`arena`]: the memory.
 //!
 //! Work is cut by the data (blocks of rows, cells, heads), never by the number of threads, and
@@ -15,8 +16,11 @@ mod embed;
 mod exp;
 mod heads;
 mod layer;
+mod linear;
 mod product;
 mod rowwise;
+mod softmax;
+mod vector;
 mod windows;
 
 use crate::adam::Adam;
@@ -26,12 +30,15 @@ use crate::rows::Rows;
 use crate::{Batch, Engine, ModelConfig, OptimizerState, OutputGradients, Outputs, Tensors};
 use arena::{Arena, size};
 use attention::Attention;
+use embed::Embed;
 use genil_base::random::Key;
 use genil_base::{Error, Result};
 use heads::Heads;
-use layer::{Layer, Part};
-use product::{BLOCK, linear_weight_gradient};
+use layer::Layer;
+use linear::{BLOCK, Weights};
 use rayon::prelude::*;
+pub use vector::Instructions;
+use vector::Vector;
 
 /// The engine on processors, on the threads of rayon's current pool.
 pub struct CpuEngine {
@@ -44,6 +51,10 @@ pub struct CpuEngine {
     rows: Rows,
     arena: Arena,
     outputs: Outputs,
+    vector: Vector,
+    weights: Weights,
+    /// Whether `weights` are those of `parameters`.
+    packed: bool,
     /// Dropout of the forward pass that a backward pass may follow.
     kept: Option<Dropout>,
 }
@@ -56,12 +67,27 @@ impl CpuEngine {
     pub fn new(config: ModelConfig, vocabulary: usize, seed: u64) -> Result<Self> {
         config.check()?;
         let parameters = first_values(&config, vocabulary, seed);
-        Ok(Self::with(config, parameters))
+        Ok(Self::with(config, parameters, Vector::new(Instructions::Best)?))
     }
 
-    fn with(config: ModelConfig, parameters: Tensors) -> Self {
+    /// The same model on other vector instructions.
+    ///
+    /// # Errors
+    /// When the processor lacks them.
+    pub fn with_instructions(mut self, instructions: Instructions) -> Result<Self> {
+        self.vector = Vector::new(instructions)?;
+        self.weights = Weights::new(self.vector, &self.layout, self.config.width, self.config.ffn);
+        (self.packed, self.kept) = (false, None);
+        Ok(self)
+    }
+
+    fn with(config: ModelConfig, parameters: Tensors, vector: Vector) -> Self {
+        let layout = Layout::new(&config);
         Self {
-            layout: Layout::new(&config),
+            weights: Weights::new(vector, &layout, config.width, config.ffn),
+            vector,
+            packed: false,
+            layout,
             gradients: zeros(&parameters),
             config,
             parameters,
@@ -74,7 +100,13 @@ impl CpuEngine {
     }
 
     fn heads(&self) -> Heads<'_> {
-        Heads { layout: &self.layout, parameters: &self.parameters, rows: &self.rows }
+        let Self { layout, weights, parameters, rows, .. } = self;
+        Heads { layout, weights, parameters, rows }
+    }
+
+    fn embed(&self) -> Embed<'_> {
+        let Self { layout, parameters, rows, .. } = self;
+        Embed { layout, linear: &self.weights.value_encoder, parameters, rows }
     }
 
     fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
@@ -83,7 +115,9 @@ impl CpuEngine {
             width: self.config.width,
             ffn: self.config.ffn,
             places: self.layout.layers[index],
+            weights: &self.weights.layers[index],
             parameters: &self.parameters,
+            vector: self.vector,
             dropout,
             positions: self.is_last(index).then_some(&self.rows.selected),
         }
@@ -102,16 +136,21 @@ impl CpuEngine {
             keys: &self.rows.all,
             positions: last.then_some(&self.rows.selected),
             dropout: dropout.site(index, Site::Attention),
+            vector: self.vector,
         }
     }
 
     fn run(&mut self, batch: &Batch, dropout: Dropout, keep: bool) -> Result<()> {
         self.kept = None;
         self.rows.set(batch, self.vocabulary())?;
+        if !self.packed {
+            self.weights.pack(&self.parameters);
+            self.packed = true;
+        }
         let mut arena = std::mem::take(&mut self.arena);
         arena.size_forward(&self.config, &self.rows, keep);
         let d = self.config.width;
-        embed::forward(&self.layout, &self.parameters, &self.rows, &mut arena.stream);
+        self.embed().forward(&mut arena.stream);
         arena.input.copy_from_slice(&arena.stream);
         for l in 0..self.config.layers {
             let layer = self.layer(l, dropout);
@@ -123,8 +162,8 @@ impl CpuEngine {
             }
             let queries = if self.is_last(l) { &arena.selected } else { &arena.stream };
             kept.size(&self.config, queries.len() / d, self.rows.count());
-            layer.project(queries, &mut kept.q, Part::Query);
-            layer.project(&arena.stream, &mut kept.kv, Part::KeyValue);
+            layer.project(&layer.weights.query, queries, &mut kept.q);
+            layer.project(&layer.weights.key_value, &arena.stream, &mut kept.kv);
             self.attention(l, dropout).forward(&kept.q, &kept.kv, &mut kept.context, &mut kept.lse);
             layer.rest(kept, if self.is_last(l) { &mut arena.selected } else { &mut arena.stream });
         }
@@ -155,13 +194,13 @@ impl CpuEngine {
         let mut arena = std::mem::take(&mut self.arena);
         let mut gradients = std::mem::take(&mut self.gradients);
         arena.size_backward(&self.config, &self.rows);
-        let (d, ffn, rows) = (self.config.width, self.config.ffn, &self.rows);
+        let (d, rows) = (self.config.width, &self.rows);
         let Arena { stream: x, selected: x_selected, input, layers, heads, down, partial } = &mut arena;
         let mut dx = std::mem::take(&mut down.stream);
         let mut dy = std::mem::take(&mut down.selected);
         self.heads().backward(&mut gradients, heads, &self.outputs, given, &mut dy);
         for l in (0..self.config.layers).rev() {
-            let (layer, places, last) = (self.layer(l, dropout), self.layout.layers[l], self.is_last(l));
+            let (layer, last) = (self.layer(l, dropout), self.is_last(l));
             let (below, above) = layers.split_at_mut(l);
             let kept = &mut above[0];
             let stream = if last { &mut dy } else { &mut dx };
@@ -178,24 +217,13 @@ impl CpuEngine {
                 &down.context,
             );
 
+            let weights = &self.weights.layers[l];
             let norm1 = layer.norm1();
             let x1 = if last { &mut *x_selected } else { &mut *x };
             x1.par_chunks_mut(d).zip(kept.normal1.par_chunks(d)).for_each(|(y, x)| norm1.apply(x, y));
-            linear_weight_gradient(
-                &mut gradients.0[places.linear2.weight].data,
-                &down.linear2,
-                d,
-                &kept.hidden,
-                ffn,
-            );
-            linear_weight_gradient(&mut gradients.0[places.linear1.weight].data, &down.hidden, ffn, x1, d);
-            linear_weight_gradient(
-                &mut gradients.0[places.out_proj.weight].data,
-                &down.out_proj,
-                d,
-                &kept.context,
-                d,
-            );
+            weights.linear2.weight_gradient(&mut gradients, &down.linear2, &kept.hidden);
+            weights.linear1.weight_gradient(&mut gradients, &down.hidden, x1);
+            weights.out_proj.weight_gradient(&mut gradients, &down.out_proj, &kept.context);
             match below.last() {
                 Some(previous) => {
                     let norm = self.layer(l - 1, dropout).norm2();
@@ -210,24 +238,22 @@ impl CpuEngine {
                     to.copy_from_slice(&x[row as usize * d..][..d]);
                 }
             }
-            let (d_query, d_key_value) = gradients.0[places.in_proj.weight].data.split_at_mut(d * d);
-            linear_weight_gradient(d_query, &kept.q, d, if last { x_selected } else { x }, d);
-            linear_weight_gradient(d_key_value, &kept.kv, 2 * d, x, d);
+            weights.query.weight_gradient(&mut gradients, &kept.q, if last { x_selected } else { x });
+            weights.key_value.weight_gradient(&mut gradients, &kept.kv, x);
 
-            let (bias_q, bias_kv) = gradients.0[places.in_proj.bias].data.split_at_mut(d);
             size(partial, t.div_ceil(BLOCK) * d);
-            layer.project_backward(stream, &kept.q, Part::Query, true, partial);
-            partial.chunks_exact(d).for_each(|sums| rowwise::add(bias_q, sums));
+            layer.project_backward(&weights.query, stream, &kept.q, true, partial);
+            weights.query.bias_gradient(&mut gradients, partial);
             size(partial, rows.count().div_ceil(BLOCK) * 2 * d);
-            layer.project_backward(&mut dx, &kept.kv, Part::KeyValue, !last, partial);
-            partial.chunks_exact(2 * d).for_each(|sums| rowwise::add(bias_kv, sums));
+            layer.project_backward(&weights.key_value, &mut dx, &kept.kv, !last, partial);
+            weights.key_value.bias_gradient(&mut gradients, partial);
             if last {
                 for (dy, &row) in dy.chunks_exact(d).zip(&rows.selected) {
                     rowwise::add(&mut dx[row as usize * d..][..d], dy);
                 }
             }
         }
-        embed::backward(&self.layout, &self.parameters, &mut gradients, rows, &dx, x, partial);
+        self.embed().backward(&mut gradients, &dx, x, partial);
         (down.stream, down.selected) = (dx, dy);
         self.adam.get_or_insert_with(|| Adam::new(&self.parameters)).touch(&rows.tokens);
         self.arena = arena;
@@ -264,7 +290,7 @@ impl Engine for CpuEngine {
     fn step(&mut self, learning_rate: f32) {
         let adam = self.adam.get_or_insert_with(|| Adam::new(&self.parameters));
         adam.step(&mut self.parameters, &mut self.gradients, learning_rate);
-        self.kept = None;
+        (self.kept, self.packed) = (None, false);
     }
 
     fn parameters(&self) -> &Tensors {
@@ -272,7 +298,7 @@ impl Engine for CpuEngine {
     }
 
     fn parameters_mut(&mut self) -> &mut Tensors {
-        self.kept = None;
+        (self.kept, self.packed) = (None, false);
         &mut self.parameters
     }
 
@@ -327,11 +353,11 @@ impl Engine for CpuEngine {
         self.gradients = zeros(&parameters);
         self.parameters = parameters;
         self.adam = adam;
-        self.kept = None;
+        (self.kept, self.packed) = (None, false);
         Ok(())
     }
 
     fn duplicate(&self) -> Box<dyn Engine> {
-        Box::new(Self::with(self.config.clone(), self.parameters.clone()))
+        Box::new(Self::with(self.config.clone(), self.parameters.clone(), self.vector))
     }
 }

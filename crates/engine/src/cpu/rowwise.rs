@@ -4,6 +4,7 @@
 //! Sums run over 16 interleaved partial sums in a fixed order, whatever the vector width.
 
 use crate::dropout::RowDropout;
+use pulp::{Simd, WithSimd};
 
 const EPSILON: f32 = 1e-5;
 /// Slope of LeakyReLU below zero.
@@ -42,14 +43,6 @@ pub(crate) fn add(row: &mut [f32], bias: &[f32]) {
     }
 }
 
-/// row = max(row + bias, 0).
-#[inline(always)]
-pub(crate) fn add_relu(row: &mut [f32], bias: &[f32]) {
-    for (x, b) in row.iter_mut().zip(bias) {
-        *x = (*x + b).max(0.0);
-    }
-}
-
 /// row = LeakyReLU(row + bias).
 #[inline(always)]
 pub(crate) fn add_leaky(row: &mut [f32], bias: &[f32]) {
@@ -75,65 +68,141 @@ pub(crate) struct Norm<'a> {
 }
 
 impl Norm<'_> {
-    /// s = dropout(branch + bias) + stream, then stream = LayerNorm(s). `branch` becomes x̂; the
-    /// result is 1/√(variance + ε).
-    #[inline(always)]
-    pub fn close(
-        &self,
-        branch: &mut [f32],
-        bias: &[f32],
-        dropout: Option<RowDropout>,
-        stream: &mut [f32],
-    ) -> f32 {
-        let n = branch.len();
-        add(branch, bias);
-        if let Some(dropout) = dropout {
-            dropout.apply(branch);
-        }
-        add(branch, stream);
-        let mean = sum(n, |i| branch[i]) / n as f32;
-        for x in branch.iter_mut() {
-            *x -= mean;
-        }
-        let variance = sum(n, |i| branch[i] * branch[i]) / n as f32;
-        let inverse = 1.0 / (variance + EPSILON).sqrt();
-        for x in branch.iter_mut() {
-            *x *= inverse;
-        }
-        self.apply(branch, stream);
-        inverse
-    }
-
     /// y = gain·x̂ + shift.
     #[inline(always)]
     pub fn apply(&self, normal: &[f32], y: &mut [f32]) {
         for (((y, x), g), s) in y.iter_mut().zip(normal).zip(self.gain).zip(self.shift) {
-            *y = x.mul_add(*g, *s);
+            *y = x * g + s;
         }
     }
+}
 
-    /// From dy to ds in place: ds = (dy·gain − mean(dy·gain) − x̂·mean(dy·gain·x̂)) / √(…). Adds to
-    /// the gradients of gain and shift.
+/// A residual branch's end: s = dropout(branch + bias) + stream, stream = LayerNorm(s). `branch`
+/// becomes x̂, `inverse` 1/√(variance + ε).
+pub(crate) struct Close<'a, F> {
+    pub norm: Norm<'a>,
+    pub branch: &'a mut [f32],
+    pub bias: &'a [f32],
+    pub stream: &'a mut [f32],
+    pub inverse: &'a mut [f32],
+    pub dropout: F,
+}
+
+impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Close<'_, F> {
+    type Output = ();
+
     #[inline(always)]
-    pub fn backward(
-        &self,
-        dy: &mut [f32],
-        normal: &[f32],
-        inverse: f32,
-        d_gain: &mut [f32],
-        d_shift: &mut [f32],
-    ) {
-        let n = dy.len();
-        let (normal, gain) = (&normal[..n], &self.gain[..n]);
-        for i in 0..n {
-            d_gain[i] += dy[i] * normal[i];
-            d_shift[i] += dy[i];
-            dy[i] *= gain[i];
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.bias.len();
+        let rows = self.branch.chunks_exact_mut(n).zip(self.stream.chunks_exact_mut(n)).zip(self.inverse);
+        for (r, ((x, stream), inverse)) in rows.enumerate() {
+            add(x, self.bias);
+            if let Some(dropout) = (self.dropout)(r) {
+                dropout.apply(x);
+            }
+            add(x, stream);
+            let mean = sum(n, |i| x[i]) / n as f32;
+            for x in x.iter_mut() {
+                *x -= mean;
+            }
+            let variance = sum(n, |i| x[i] * x[i]) / n as f32;
+            *inverse = 1.0 / (variance + EPSILON).sqrt();
+            for x in x.iter_mut() {
+                *x *= *inverse;
+            }
+            self.norm.apply(x, stream);
         }
-        let mean = sum(n, |i| dy[i]) / n as f32;
-        let slope = sum(n, |i| dy[i] * normal[i]) / n as f32;
-        for i in 0..n {
-            dy[i] = (dy[i] - mean - normal[i] * slope) * inverse;
+    }
+}
+
+/// The backward of [`Close`]: from dy in `stream` to
+/// ds = (dy·gain − mean(dy·gain) − x̂·mean(dy·gain·x̂))·inverse in `stream`, and ds after dropout in
+/// `branch`. Adds to `sums` the gradients of gain, shift and bias.
+pub(crate) struct Open<'a, F> {
+    pub norm: Norm<'a>,
+    pub stream: &'a mut [f32],
+    pub normal: &'a [f32],
+    pub inverse: &'a [f32],
+    pub branch: &'a mut [f32],
+    pub sums: &'a mut [f32],
+    pub dropout: F,
+}
+
+impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Open<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.norm.gain.len();
+        let (d_gain, rest) = self.sums.split_at_mut(n);
+        let (d_shift, d_bias) = rest.split_at_mut(n);
+        let rows = self.stream.chunks_exact_mut(n).zip(self.branch.chunks_exact_mut(n));
+        let kept = self.normal.chunks_exact(n).zip(self.inverse);
+        for (r, ((dy, branch), (normal, inverse))) in rows.zip(kept).enumerate() {
+            let gain = &self.norm.gain[..n];
+            let (dy, normal) = (&mut dy[..n], &normal[..n]);
+            add(d_shift, dy);
+            for i in 0..n {
+                d_gain[i] += dy[i] * normal[i];
+                dy[i] *= gain[i];
+            }
+            let mean = sum(n, |i| dy[i]) / n as f32;
+            let slope = sum(n, |i| dy[i] * normal[i]) / n as f32;
+            for i in 0..n {
+                dy[i] = (dy[i] - mean - normal[i] * slope) * inverse;
+            }
+            branch.copy_from_slice(dy);
+            if let Some(dropout) = (self.dropout)(r) {
+                dropout.apply(branch);
+            }
+            add(d_bias, branch);
+        }
+    }
+}
+
+/// rows = dropout(max(rows + bias, 0)).
+pub(crate) struct Relu<'a, F> {
+    pub rows: &'a mut [f32],
+    pub bias: &'a [f32],
+    pub dropout: F,
+}
+
+impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Relu<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (r, row) in self.rows.chunks_exact_mut(self.bias.len()).enumerate() {
+            for (x, b) in row.iter_mut().zip(self.bias) {
+                *x = (*x + b).max(0.0);
+            }
+            if let Some(dropout) = (self.dropout)(r) {
+                dropout.apply(row);
+            }
+        }
+    }
+}
+
+/// The backward of [`Relu`]: what is above zero in `hidden` was neither cut off nor dropped. Adds
+/// to `sums` the gradient of the bias.
+pub(crate) struct ReluBackward<'a> {
+    pub rows: &'a mut [f32],
+    pub hidden: &'a [f32],
+    pub scale: f32,
+    pub sums: &'a mut [f32],
+}
+
+impl WithSimd for ReluBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.sums.len();
+        for (row, hidden) in self.rows.chunks_exact_mut(n).zip(self.hidden.chunks_exact(n)) {
+            for (g, h) in row.iter_mut().zip(hidden) {
+                *g = if *h > 0.0 { *g * self.scale } else { 0.0 };
+            }
+            add(self.sums, row);
         }
     }
 }
