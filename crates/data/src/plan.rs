@@ -4,6 +4,7 @@
 //! [`CellChoice`] takes it, drawn in proportion to their shares. A plan names its stores by the
 //! fingerprint of their content, so that the same plan always means the same cells.
 
+use crate::store::Store;
 use genil_base::{Error, Result, files};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -126,6 +127,45 @@ impl Plan {
         toml::to_string(self).map_err(|e| Error::new(format!("cannot write the plan: {e}")))
     }
 
+    /// Writes the plan to `path`; store paths, here relative to the current folder, are written
+    /// relative to the plan's own folder where both lie side by side or one below the other.
+    ///
+    /// # Errors
+    /// When a store does not exist, or when the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let real = |path: &Path| path.canonicalize().map_err(|e| Error::io("find", path, &e));
+        let folder = files::parent(path);
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        let folder = real(folder)?;
+        let mut plan = self.clone();
+        for store in &mut plan.stores {
+            let place = real(&store.path)?;
+            store.path = relative(&place, &folder).unwrap_or(place);
+        }
+        files::write_bytes(path, plan.to_text()?.as_bytes())
+    }
+
+    /// Opens the stores of [`Plan::stores`], in that order, and checks that they hold the cells that
+    /// the plan was made for.
+    ///
+    /// # Errors
+    /// When a store cannot be opened, or has another content than the plan says.
+    pub fn open_stores(&self) -> Result<Vec<Store>> {
+        let open = |named: &StoreRef| {
+            let store = Store::open(&named.path)?;
+            if store.fingerprint() == named.fingerprint {
+                return Ok(store);
+            }
+            Err(Error::new(format!("the store '{}' is not the one that the plan was made for", named.name))
+                .at_path(&named.path)
+                .help(
+                    "its content has changed: make the plan again with 'genil plan', or bring \
+                       the old store back",
+                ))
+        };
+        self.stores.iter().map(open).collect()
+    }
+
     /// SHA-256 over everything that decides results: all but the stores' places.
     ///
     /// # Errors
@@ -183,5 +223,61 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+/// `path` as seen from `folder`, both absolute: at most one step up, for a longer way is easier read
+/// in full.
+fn relative(path: &Path, folder: &Path) -> Option<PathBuf> {
+    if let Ok(below) = path.strip_prefix(folder) {
+        return Some(below.to_owned());
+    }
+    let beside = path.strip_prefix(folder.parent()?).ok()?;
+    Some(Path::new("..").join(beside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written_and_finds_its_stores_from_anywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let cells: Vec<_> = (0..4).map(|_| (vec![1.0, 1.0], vec![])).collect();
+        let store = testing::store(&folder.path().join("all.store"), &["A", "B"], &[], &cells);
+        let plan = testing::plan(&store, &[&["A"]]);
+        for place in ["plan.toml", "below/plan.toml"] {
+            let path = folder.path().join(place);
+            plan.write(&path).unwrap();
+            let text = files::read_text(&path).unwrap();
+            assert!(
+                text.contains("path = \"all.store\"") || text.contains("path = \"../all.store\""),
+                "{text}"
+            );
+            let read = Plan::read(&path).unwrap();
+            assert_eq!(read.fingerprint().unwrap(), plan.fingerprint().unwrap());
+            assert_eq!(read.open_stores().unwrap()[0].cells(), 4);
+        }
+    }
+
+    #[test]
+    fn a_store_with_another_content_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cells: Vec<_> = (0..4).map(|_| (vec![1.0, 1.0], vec![])).collect();
+        let store = testing::store(&folder.path().join("all.store"), &["A", "B"], &[], &cells);
+        let mut plan = testing::plan(&store, &[&["A"]]);
+        plan.stores[0].fingerprint = "0".repeat(64);
+        let error = plan.open_stores().unwrap_err().to_string();
+        assert!(error.contains("'all' is not the one") && error.contains("genil plan"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.toml");
+        files::write_bytes(&path, b"format = 1\nsede = 3\n").unwrap();
+        let error = Plan::read(&path).unwrap_err().to_string();
+        assert!(error.contains("sede") && error.contains("line 2"), "{error}");
     }
 }

@@ -11,13 +11,19 @@
 //! Axis letters, here and everywhere: `B` cells of a batch, `R` tokens of a batch (all cells end
 //! to end), `T` tokens of one cell, `P` positions asked for, `d` width, `V` vocabulary.
 
+mod adam;
 pub mod batch;
 pub mod config;
+mod cpu;
+mod dropout;
+mod layout;
 pub mod outputs;
+mod rows;
 pub mod tensors;
 
 pub use batch::Batch;
 pub use config::ModelConfig;
+pub use cpu::{CpuEngine, Instructions};
 pub use outputs::{OutputGradients, Outputs};
 pub use tensors::{Tensor, Tensors};
 

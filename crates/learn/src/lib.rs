@@ -1,1 +1,26 @@
-//! placeholder
+//! Methods against forgetting, the stage loop, evaluation and the run folder.
+//!
+//! The flow of a run, in order:
+//! * [`settings`]: `run.toml`, checked.
+//! * [`stages`]: the plan with its stores opened: cells, genes and probes of every stage.
+//! * [`method`]: what a stage trains on and by which loss.
+//! * [`train_stage`]: one stage: batches, steps, resume.
+//! * [`run`]: the folder and the order of stages, methods and seeds.
+//! * [`evaluate`]: what each gene set lost.
+
+pub mod batch;
+pub mod checkpoint;
+pub mod embed;
+pub mod evaluate;
+pub mod events;
+pub mod method;
+pub mod progress;
+pub mod run;
+pub mod settings;
+pub mod stages;
+pub mod train_stage;
+
+pub use progress::{Progress, Silent};
+pub use run::Run;
+pub use settings::RunSettings;
+pub use stages::Stages;

@@ -1,11 +1,7 @@
 //! Gene-wise regression: squared errors of predicted values, per cell and per gene.
 
-use crate::interval::{Interval, bootstrap_mean};
-use genil_base::random::Key;
+use crate::measured::Measured;
 use std::collections::BTreeMap;
-
-/// How often the cells are drawn again for an interval.
-const RESAMPLES: usize = 1_000;
 
 /// Squared errors at masked positions, added up by cell and by gene.
 ///
@@ -67,19 +63,17 @@ impl SquaredErrors {
         self.genes.iter().map(|(&token, sum)| (token, sum.mean(), sum.count)).collect()
     }
 
-    /// [`SquaredErrors::mse`] with its 95 % bootstrap interval over cells (1,000 resamples); `None` without
+    /// [`SquaredErrors::mse`] with its 95 % bootstrap interval over cells, and what each cell adds; `None` without
     /// a position.
-    pub fn interval(&self, key: Key) -> Option<Interval> {
-        let (sums, counts): (Vec<f64>, Vec<f64>) =
-            self.cells.values().map(|sum| (sum.squares, sum.count as f64)).unzip();
-        (!sums.is_empty()).then(|| bootstrap_mean(&sums, &counts, key, RESAMPLES))
+    pub fn measured(&self, resamples: usize) -> Option<Measured> {
+        let (sums, counts) = self.cells.values().map(|sum| (sum.squares, sum.count as f64)).unzip();
+        Measured::over_cells(sums, counts, resamples)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genil_base::random::Purpose;
 
     /// By hand: errors 1, 2, 0 and 1, so the squares are 1, 4, 0 and 1 over four positions.
     fn errors() -> SquaredErrors {
@@ -104,15 +98,15 @@ mod tests {
 
     #[test]
     fn the_interval_is_around_the_mean_and_within_the_cells() {
-        let it = errors().interval(Key::new(0, Purpose::Bootstrap)).unwrap();
-        assert_eq!((it.value, it.low, it.high), (1.5, 0.5, 2.5));
+        let it = errors().measured(1000).unwrap();
+        assert_eq!((it.value, it.interval), (1.5, Some((0.5, 2.5))));
     }
 
     #[test]
     fn nothing_measured_is_no_number() {
         let none = SquaredErrors::new();
         assert_eq!(none.mse(), None);
-        assert!(none.interval(Key::new(0, Purpose::Bootstrap)).is_none());
+        assert!(none.measured(1000).is_none());
         assert!(none.per_gene().is_empty());
     }
 }

@@ -1,0 +1,231 @@
+//! The tokens of one cell: which genes are shown, which of them are drawn, which are masked.
+//!
+//! Qi et al. (AAAI 2026, arXiv 2511.13762): a cell's expressed genes that the stage shows; at most `S`
+//! of them, drawn without replacement, for half of the draws uniformly and for half weighted by value;
+//! each position masked with probability 0.40. All draws are functions of a key and the gene's token,
+//! so they do not depend on the order of the genes, the batch or the thread.
+
+use crate::partition::NONE;
+use crate::{CellRef, GenePartition, Store};
+use genil_base::random::Key;
+use genil_base::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// From a raw count to the value that the model sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transform {
+    /// `ln(1 + count)`.
+    #[default]
+    Log1p,
+    /// `ln(1 + count · 10⁴ / total)`, with the cell's total over all its genes.
+    Log1pCp10k,
+    /// The value as it is in the store.
+    AsIs,
+}
+
+/// How a cell becomes tokens. The defaults are the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// `S`: at most so many genes of a cell (at least 1).
+    pub max_genes: usize,
+    /// Probability that a position is masked, in 0..=1.
+    pub mask: f64,
+    /// From a raw count to a value.
+    pub transform: Transform,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { max_genes: 512, mask: 0.40, transform: Transform::Log1p }
+    }
+}
+
+impl Sampling {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// When `max_genes` is 0 or `mask` is no probability.
+    pub fn check(&self) -> Result<()> {
+        if self.max_genes == 0 {
+            return Err(Error::new("max_genes must be at least 1").at("[tokens]"));
+        }
+        if !(0.0..=1.0).contains(&self.mask) {
+            return Err(Error::new(format!("mask = {} is not in 0..=1", self.mask)).at("[tokens]"));
+        }
+        Ok(())
+    }
+}
+
+/// Values above this are cut to it before they are encoded.
+pub const LARGEST_VALUE: f32 = 512.0;
+
+/// Which genes of a cell are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// Base genes and the specific genes of this stage: what the stage is trained on.
+    Stage(usize),
+    /// Base genes and the specific genes of all stages up to this one.
+    Through(usize),
+}
+
+impl Shown {
+    /// Whether a gene of stage `of` is shown.
+    pub fn shows(self, of: usize) -> bool {
+        match self {
+            Self::Stage(k) => of == 0 || of == k,
+            Self::Through(k) => of <= k,
+        }
+    }
+}
+
+/// Which positions of a drawn cell are masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Masking {
+    /// None: the cell is embedded.
+    Nothing,
+    /// Each position by itself, with [`Sampling::mask`].
+    Random,
+    /// Each gene of this stage by itself, with [`Sampling::mask`].
+    RandomOf(usize),
+    /// Exactly the genes of this stage; all of them are drawn first, the rest fills up to `S`.
+    GenesOf(usize),
+}
+
+/// One cell as the model meets it. `T - 1` genes in ascending order of their tokens; the `<cls>` in front is
+/// left to whoever builds a batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CellTokens {
+    /// `T - 1` gene tokens.
+    pub tokens: Vec<u32>,
+    /// `T - 1` true values.
+    pub values: Vec<f32>,
+    /// Positions among them that are masked, ascending.
+    pub masked: Vec<u32>,
+}
+
+/// Draws the tokens of one cell. `key` names the draw (seed, stage, epoch …); the cell is added here.
+pub fn draw(
+    stores: &[Store],
+    partition: &GenePartition,
+    sampling: &Sampling,
+    cell: CellRef,
+    (shown, masking): (Shown, Masking),
+    key: Key,
+) -> CellTokens {
+    let raw = stores[usize::from(cell.store)].cell(cell.row as usize);
+    let map = partition.map(usize::from(cell.store));
+    let scale = match sampling.transform {
+        Transform::Log1pCp10k => 1e4 / raw.values.iter().sum::<f32>().max(f32::MIN_POSITIVE),
+        Transform::Log1p | Transform::AsIs => 1.0,
+    };
+    let value = |count: f32| match sampling.transform {
+        Transform::AsIs => count,
+        Transform::Log1p | Transform::Log1pCp10k => (count * scale).ln_1p(),
+    };
+    let mut genes: Vec<(u32, f32)> = raw
+        .genes
+        .iter()
+        .zip(raw.values)
+        .map(|(&gene, &count)| (map[gene as usize], count))
+        .filter(|&(token, _)| token != NONE && shown.shows(partition.stage_of(token)))
+        .map(|(token, count)| (token, value(count).min(LARGEST_VALUE)))
+        .collect();
+
+    let key = key.with(cell.id());
+    let first = |token: u32| matches!(masking, Masking::GenesOf(stage) if partition.stage_of(token) == stage);
+    keep_at_most(&mut genes, sampling.max_genes, key, first);
+    genes.sort_unstable_by_key(|&(token, _)| token);
+
+    let mask_key = key.with(1);
+    let chance = |token: u32| mask_key.uniform(u64::from(token)) < sampling.mask;
+    let masked = (0u32..)
+        .zip(&genes)
+        .filter(|&(_, &(token, _))| match masking {
+            Masking::Nothing => false,
+            Masking::Random => chance(token),
+            Masking::RandomOf(stage) => partition.stage_of(token) == stage && chance(token),
+            Masking::GenesOf(stage) => partition.stage_of(token) == stage,
+        })
+        .map(|(position, _)| position)
+        .collect();
+    let (tokens, values) = genes.into_iter().unzip();
+    CellTokens { tokens, values, masked }
+}
+
+/// Keeps `most` genes: those that come `first`, then a draw without replacement, uniform or weighted with
+/// probability ½ each. Both draws keep the genes with the smallest arrival times of independent exponential
+/// clocks of rate 1 or `value - min + 1e-5` (Efraimidis and Spirakis 2006).
+fn keep_at_most(genes: &mut Vec<(u32, f32)>, most: usize, key: Key, first: impl Fn(u32) -> bool) {
+    if genes.len() <= most {
+        return;
+    }
+    let weighted = key.with(0).uniform(0) < 0.5;
+    let least = genes.iter().fold(f32::INFINITY, |least, &(_, value)| least.min(value));
+    let clock = key.with(2);
+    let mut timed: Vec<(f64, u32, f32)> = genes
+        .iter()
+        .map(|&(token, value)| {
+            let rate = if weighted { f64::from(value - least) + 1e-5 } else { 1.0 };
+            let time = if first(token) { -1.0 } else { -(1.0 - clock.uniform(u64::from(token))).ln() / rate };
+            (time, token, value)
+        })
+        .collect();
+    timed.select_nth_unstable_by(most - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    genes.clear();
+    genes.extend(timed[..most].iter().map(|&(_, token, value)| (token, value)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use genil_base::random::Purpose;
+
+    fn genes(n: u32) -> Vec<(u32, f32)> {
+        (0..n).map(|i| (i + 2, i as f32)).collect()
+    }
+
+    #[test]
+    fn few_genes_are_all_kept() {
+        let mut few = genes(5);
+        keep_at_most(&mut few, 5, Key::new(0, Purpose::Sample), |_| false);
+        assert_eq!(few, genes(5));
+    }
+
+    #[test]
+    fn half_of_the_draws_prefer_high_values_and_half_are_uniform() {
+        let (n, most, draws) = (100, 10, 4000);
+        let mut kept = vec![0u32; n as usize];
+        for draw in 0..draws {
+            let mut drawn = genes(n);
+            keep_at_most(&mut drawn, most, Key::new(draw, Purpose::Sample), |_| false);
+            assert_eq!(drawn.len(), most);
+            for (token, _) in drawn {
+                kept[token as usize - 2] += 1;
+            }
+        }
+        // The gene with the least value is only ever kept by a uniform draw: ½ · 10/100.
+        let least = f64::from(kept[0]) / draws as f64;
+        assert!((least - 0.05).abs() < 0.012, "{least}");
+        // The highest decile is kept about twice as often as uniform draws alone would.
+        let high = f64::from(kept[90..].iter().sum::<u32>()) / (draws * 10) as f64;
+        assert!(high > 0.12 && high < 0.16, "{high}");
+    }
+
+    #[test]
+    fn genes_that_come_first_are_never_dropped() {
+        for draw in 0..50 {
+            let mut drawn = genes(100);
+            keep_at_most(&mut drawn, 10, Key::new(draw, Purpose::Sample), |token| token < 8);
+            assert_eq!(drawn.iter().filter(|&&(token, _)| token < 8).count(), 6);
+        }
+    }
+
+    #[test]
+    fn a_stage_shows_base_genes_and_its_own() {
+        assert!(Shown::Stage(2).shows(0) && Shown::Stage(2).shows(2) && !Shown::Stage(2).shows(1));
+        assert!(Shown::Through(2).shows(1) && !Shown::Through(2).shows(3));
+    }
+}

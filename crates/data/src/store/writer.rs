@@ -1,0 +1,414 @@
+//! Writing a store, cell by cell, into a temporary neighbour that is renamed when whole.
+
+use super::manifest::{ColumnEntry, FileEntry, MANIFEST, Manifest, Source};
+use super::panels::{PANELS, Panel, Panels};
+use super::shard::{RESERVED, schema};
+use super::{GENES, Store};
+use crate::cells::{Annotation, ColumnKind};
+use crate::genes::{Gene, GeneVocab};
+use arrow_array::builder::{ArrayBuilder, Float64Builder, StringBuilder};
+use arrow_array::{ArrayRef, Float32Array, ListArray, RecordBatch, UInt16Array, UInt32Array};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{DataType, Field, SchemaRef};
+use genil_base::files::{parent, sha256_file, write_whole};
+use genil_base::{Error, Result};
+use rayon::prelude::*;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A record batch is closed when it has this many cells …
+const BATCH_CELLS: usize = 8192;
+/// … or this many values (32 MiB with their gene ids), which bounds the writer's memory.
+const BATCH_VALUES: usize = 1 << 22;
+/// A file of cells is closed after this many values (1 GiB with their gene ids).
+const SHARD_VALUES: u64 = 1 << 27;
+
+/// Writes a store. Nothing is seen at its path before [`finish`](Self::finish); a writer that is
+/// dropped removes what it wrote.
+pub struct StoreWriter {
+    path: PathBuf,
+    replace: bool,
+    folder: TempDir,
+    genes: GeneVocab,
+    detected: Vec<u64>,
+    panels: Panels,
+    schema: SchemaRef,
+    manifest: Manifest,
+    batch: Pending,
+    shard: Option<Shard>,
+    shards: usize,
+}
+
+struct Shard {
+    file: FileWriter<BufWriter<File>>,
+    values: u64,
+}
+
+impl StoreWriter {
+    /// A writer of a new store at `path`. Columns called like those that every store has
+    /// (`cell_id`, `panel`, `gene_ids`, `values`) get the suffix `_obs`.
+    ///
+    /// # Errors
+    /// When something exists at `path`, when two genes, panels or columns have the same name, or
+    /// when the folder cannot be written.
+    pub fn create(
+        path: &Path,
+        genes: Vec<Gene>,
+        panels: Vec<Panel>,
+        columns: Vec<(String, ColumnKind)>,
+        sources: Vec<Source>,
+    ) -> Result<Self> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(Error::new(format!("{} exists already", path.display()))
+                .help("choose another name, or say that it is to be replaced"));
+        }
+        Self::begin(path, false, genes, panels, columns, sources)
+    }
+
+    /// Like [`create`](Self::create), but a store at `path` is replaced when the new one is whole.
+    ///
+    /// # Errors
+    /// As for `create`; what exists at `path` must be a store.
+    pub fn replace(
+        path: &Path,
+        genes: Vec<Gene>,
+        panels: Vec<Panel>,
+        columns: Vec<(String, ColumnKind)>,
+        sources: Vec<Source>,
+    ) -> Result<Self> {
+        if fs::symlink_metadata(path).is_ok() && !path.join(MANIFEST).is_file() {
+            return Err(Error::new(format!(
+                "{} exists and is not a store: it is not replaced",
+                path.display()
+            ))
+            .help("choose another name"));
+        }
+        Self::begin(path, true, genes, panels, columns, sources)
+    }
+
+    fn begin(
+        path: &Path,
+        replace: bool,
+        genes: Vec<Gene>,
+        panels: Vec<Panel>,
+        columns: Vec<(String, ColumnKind)>,
+        sources: Vec<Source>,
+    ) -> Result<Self> {
+        let genes = GeneVocab::new(genes)?;
+        let panels = Panels::new(panels, genes.len())?;
+        let columns = entries(columns)?;
+        let beside = parent(path);
+        fs::create_dir_all(beside).map_err(|e| Error::io("create the folder", beside, &e))?;
+        let folder = tempfile::Builder::new()
+            .prefix(".partial-")
+            .tempdir_in(beside)
+            .map_err(|e| Error::io("create a folder in", beside, &e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            replace,
+            folder,
+            detected: vec![0; genes.len()],
+            schema: schema(&columns),
+            batch: Pending::new(&columns),
+            manifest: Manifest {
+                genes: genes.len(),
+                panels: panels.names().to_vec(),
+                columns,
+                sources,
+                ..Manifest::empty()
+            },
+            genes,
+            panels,
+            shard: None,
+            shards: 0,
+        })
+    }
+
+    /// Adds a cell: its id, the number of its panel, the ids of the genes that it expresses in
+    /// ascending order, their values, and one annotation a column.
+    ///
+    /// # Errors
+    /// When genes are out of order, out of range or not measured in the panel, when a value is not
+    /// finite and > 0, when annotations do not fit the columns, or when the disk is full.
+    pub fn push(
+        &mut self,
+        cell_id: &str,
+        panel: u16,
+        genes: &[u32],
+        values: &[f32],
+        annotations: &[Annotation<'_>],
+    ) -> Result<()> {
+        self.check(panel, genes, values).map_err(|e| e.at(format!("cell '{cell_id}'")))?;
+        self.batch
+            .annotate(annotations, &self.manifest.columns)
+            .map_err(|e| e.at(format!("cell '{cell_id}'")))?;
+        for &gene in genes {
+            self.detected[gene as usize] += 1;
+        }
+        self.manifest.whole_numbers &= values.iter().all(|value| value.fract() == 0.0);
+        self.manifest.cells += 1;
+        self.manifest.values += genes.len() as u64;
+        self.batch.push(cell_id, panel, genes, values);
+        if self.batch.panels.len() >= BATCH_CELLS || self.batch.genes.len() >= BATCH_VALUES {
+            self.write_batch()?;
+        }
+        Ok(())
+    }
+
+    /// The number of cells so far.
+    pub fn cells(&self) -> usize {
+        self.manifest.cells
+    }
+
+    fn check(&self, panel: u16, genes: &[u32], values: &[f32]) -> Result<()> {
+        if genes.len() != values.len() {
+            return Err(Error::new(format!("{} genes but {} values", genes.len(), values.len())));
+        }
+        if usize::from(panel) >= self.panels.len() {
+            return Err(Error::new(format!("panel {panel} does not exist: there are {}", self.panels.len())));
+        }
+        if let Some(pair) = genes.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(Error::new(format!("gene {} does not come before gene {}", pair[0], pair[1])));
+        }
+        if let Some(&last) = genes.last().filter(|&&last| last as usize >= self.genes.len()) {
+            return Err(Error::new(format!("gene {last} does not exist: there are {}", self.genes.len())));
+        }
+        for (&gene, &value) in genes.iter().zip(values) {
+            let symbol = self.genes.symbol(gene);
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::new(format!(
+                    "the value {value} of gene '{symbol}' is not finite and > 0"
+                )));
+            }
+            if !self.panels.measured(panel, gene) {
+                let name = &self.panels.names()[usize::from(panel)];
+                let what = format!("gene '{symbol}' has a value, but was not measured in panel '{name}'");
+                return Err(Error::new(what).help("mend the table of measured genes"));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_batch(&mut self) -> Result<()> {
+        if self.batch.panels.is_empty() {
+            return Ok(());
+        }
+        let folder = self.folder.path();
+        let record = self.batch.take(&self.schema)?;
+        let shard = match &mut self.shard {
+            Some(shard) => shard,
+            None => {
+                let path = folder.join(shard_name(self.shards));
+                let file = File::create(&path).map_err(|e| Error::io("create", &path, &e))?;
+                let file = FileWriter::try_new_buffered(file, &self.schema).map_err(|e| arrow(&e, folder))?;
+                self.shards += 1;
+                self.shard.insert(Shard { file, values: 0 })
+            }
+        };
+        shard.file.write(&record).map_err(|e| arrow(&e, folder))?;
+        shard.values += record.column(2).to_data().child_data()[0].len() as u64;
+        if shard.values >= SHARD_VALUES { self.close_shard() } else { Ok(()) }
+    }
+
+    fn close_shard(&mut self) -> Result<()> {
+        let Some(shard) = self.shard.take() else { return Ok(()) };
+        let folder = self.folder.path();
+        let mut buffered = shard.file.into_inner().map_err(|e| arrow(&e, folder))?;
+        buffered
+            .flush()
+            .and_then(|()| buffered.get_ref().sync_all())
+            .map_err(|e| Error::io("write", folder, &e))
+    }
+
+    /// Writes what is left, the genes, the panels and the manifest, moves the folder to its path
+    /// and opens it.
+    ///
+    /// # Errors
+    /// When the disk is full, or when something has come to exist at the path since.
+    pub fn finish(mut self) -> Result<Store> {
+        self.write_batch()?;
+        self.close_shard()?;
+        let folder = self.folder.path().to_owned();
+        let damaged = |e: csv::Error| Error::new(format!("cannot write a table: {e}")).at_path(&folder);
+        write_whole(&folder.join(GENES), |out| {
+            super::write_genes(&self.genes, &self.detected, out).map_err(damaged)
+        })?;
+        write_whole(&folder.join(PANELS), |out| self.panels.write(&self.genes, out).map_err(damaged))?;
+
+        let names: Vec<String> =
+            (0..self.shards).map(shard_name).chain([GENES.to_owned(), PANELS.to_owned()]).collect();
+        self.manifest.files =
+            names.into_par_iter().map(|name| entry(&folder, name)).collect::<Result<_>>()?;
+        write_whole(&folder.join(MANIFEST), |out| {
+            serde_json::to_writer_pretty(&mut *out, &self.manifest)
+                .map_err(|e| Error::new(format!("cannot write {MANIFEST}: {e}")).at_path(&folder))
+        })?;
+        self.move_into_place()?;
+        Store::open(&self.path)
+    }
+
+    fn move_into_place(&self) -> Result<()> {
+        let folder = self.folder.path();
+        readable_by_all(folder).map_err(|e| Error::io("set the permissions of", folder, &e))?;
+        if self.replace && self.path.exists() {
+            // Two renames: a kill between them leaves the old store whole beside its path.
+            let old = folder.with_extension("replaced");
+            fs::rename(&self.path, &old).map_err(|e| Error::io("move away", &self.path, &e))?;
+            if let Err(e) = fs::rename(folder, &self.path) {
+                // Back to what it was; if even that fails, the message names where the old store is.
+                let back = fs::rename(&old, &self.path);
+                let error = Error::io("create", &self.path, &e);
+                return Err(if back.is_ok() {
+                    error
+                } else {
+                    error.at(format!("the old store: {}", old.display()))
+                });
+            }
+            return fs::remove_dir_all(&old).map_err(|e| Error::io("remove the replaced store", &old, &e));
+        }
+        fs::rename(folder, &self.path).map_err(|e| Error::io("create", &self.path, &e))
+    }
+}
+
+/// The cells of the record batch in the making.
+#[derive(Debug)]
+struct Pending {
+    cell_ids: StringBuilder,
+    panels: Vec<u16>,
+    ends: Vec<i32>,
+    genes: Vec<u32>,
+    values: Vec<f32>,
+    annotations: Vec<Entries>,
+}
+
+#[derive(Debug)]
+enum Entries {
+    Texts(StringBuilder),
+    Numbers(Float64Builder),
+}
+
+impl Pending {
+    fn new(columns: &[ColumnEntry]) -> Self {
+        let entries = |column: &ColumnEntry| match column.kind {
+            ColumnKind::Number => Entries::Numbers(Float64Builder::new()),
+            ColumnKind::Category | ColumnKind::Text => Entries::Texts(StringBuilder::new()),
+        };
+        Self {
+            cell_ids: StringBuilder::new(),
+            panels: Vec::new(),
+            ends: vec![0],
+            genes: Vec::new(),
+            values: Vec::new(),
+            annotations: columns.iter().map(entries).collect(),
+        }
+    }
+
+    fn annotate(&mut self, annotations: &[Annotation<'_>], columns: &[ColumnEntry]) -> Result<()> {
+        if annotations.len() != self.annotations.len() {
+            let (found, wanted) = (annotations.len(), self.annotations.len());
+            return Err(Error::new(format!("{found} annotations for {wanted} columns")));
+        }
+        let fits = |entries: &Entries, annotation: &Annotation<'_>| {
+            matches!(
+                (entries, annotation),
+                (_, Annotation::Missing)
+                    | (Entries::Texts(_), Annotation::Text(_))
+                    | (Entries::Numbers(_), Annotation::Number(_))
+            )
+        };
+        let misfit = self.annotations.iter().zip(annotations).position(|(e, a)| !fits(e, a));
+        if let Some(place) = misfit {
+            let ColumnEntry { name, kind } = &columns[place];
+            let what = format!("{:?} does not fit the column '{name}' ({kind:?})", annotations[place]);
+            return Err(Error::new(what));
+        }
+        for (entries, annotation) in self.annotations.iter_mut().zip(annotations) {
+            match (entries, annotation) {
+                (Entries::Texts(texts), Annotation::Text(text)) => texts.append_value(text),
+                (Entries::Texts(texts), _) => texts.append_null(),
+                (Entries::Numbers(numbers), Annotation::Number(n)) if !n.is_nan() => numbers.append_value(*n),
+                (Entries::Numbers(numbers), _) => numbers.append_null(),
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, cell_id: &str, panel: u16, genes: &[u32], values: &[f32]) {
+        self.cell_ids.append_value(cell_id);
+        self.panels.push(panel);
+        self.genes.extend_from_slice(genes);
+        self.values.extend_from_slice(values);
+        // Below BATCH_VALUES plus one cell's genes, which a GeneVocab's memory bounds.
+        self.ends.push(self.genes.len() as i32);
+    }
+
+    /// The record batch of the cells so far; nothing is left.
+    fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(&mut self.ends, vec![0])));
+        let list = |item: DataType, values: ArrayRef| -> ArrayRef {
+            let field = Arc::new(Field::new("item", item, false));
+            Arc::new(ListArray::new(field, offsets.clone(), values, None))
+        };
+        let genes = UInt32Array::from(std::mem::take(&mut self.genes));
+        let values = Float32Array::from(std::mem::take(&mut self.values));
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(self.cell_ids.finish()),
+            Arc::new(UInt16Array::from(std::mem::take(&mut self.panels))),
+            list(DataType::UInt32, Arc::new(genes)),
+            list(DataType::Float32, Arc::new(values)),
+        ];
+        columns.extend(self.annotations.iter_mut().map(|entries| match entries {
+            Entries::Texts(texts) => ArrayBuilder::finish(texts),
+            Entries::Numbers(numbers) => ArrayBuilder::finish(numbers),
+        }));
+        RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::new(e).at("a batch of cells"))
+    }
+}
+
+/// The columns under names that are free, or an error when one occurs twice.
+fn entries(columns: Vec<(String, ColumnKind)>) -> Result<Vec<ColumnEntry>> {
+    let mut entries: Vec<ColumnEntry> = Vec::new();
+    for (mut name, kind) in columns {
+        if RESERVED.contains(&name.as_str()) {
+            name.push_str("_obs");
+        }
+        if entries.iter().any(|entry| entry.name == name) {
+            return Err(Error::new(format!("the column '{name}' occurs twice"))
+                .help("a column called like one of the store's own gets the suffix _obs"));
+        }
+        entries.push(ColumnEntry { name, kind });
+    }
+    Ok(entries)
+}
+
+fn shard_name(number: usize) -> String {
+    format!("cells-{number:05}.arrow")
+}
+
+fn entry(folder: &Path, name: String) -> Result<FileEntry> {
+    let path = folder.join(&name);
+    let bytes = fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?.len();
+    Ok(FileEntry { sha256: sha256_file(&path)?, bytes, name })
+}
+
+fn arrow(error: &arrow_schema::ArrowError, folder: &Path) -> Error {
+    Error::new(format!("cannot write cells: {error}"))
+        .at_path(folder)
+        .help("check that the disk has room and may be written")
+}
+
+/// Temporary folders are private to their owner; a store is an ordinary folder.
+#[cfg(unix)]
+fn readable_by_all(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The memory of a step: sized by the largest batch so far, reused at every step.
+
+use crate::ModelConfig;
+use crate::rows::Rows;
+
+/// What a layer keeps for its backward pass. `t` query rows: all `R`, or the `S` selected ones in
+/// the last layer.
+#[derive(Debug, Default)]
+pub(crate) struct LayerKept {
+    /// t×d; becomes its gradient in the backward pass.
+    pub q: Vec<f32>,
+    /// R×2d, keys then values; becomes its gradient in the backward pass.
+    pub kv: Vec<f32>,
+    /// t×heads: log-sum-exp of each row of the attention scores.
+    pub lse: Vec<f32>,
+    /// t×d: what attention returns.
+    pub context: Vec<f32>,
+    /// t×d and t: x̂ and 1/√ of the first LayerNorm.
+    pub normal1: Vec<f32>,
+    pub inverse1: Vec<f32>,
+    /// t×ffn, after ReLU and dropout.
+    pub hidden: Vec<f32>,
+    /// t×d and t: x̂ and 1/√ of the second LayerNorm.
+    pub normal2: Vec<f32>,
+    pub inverse2: Vec<f32>,
+}
+
+/// What the heads keep: P×d each.
+#[derive(Debug, Default)]
+pub(crate) struct HeadKept {
+    /// Inputs of the three linear layers of the value head.
+    pub value: [Vec<f32>; 3],
+    /// Inputs of the three linear layers of the cell head, and their output.
+    pub cell: [Vec<f32>; 4],
+}
+
+/// Gradients on their way down.
+#[derive(Debug, Default)]
+pub(crate) struct Downward {
+    /// t×d, in the residual stream of all rows and of the selected ones.
+    pub stream: Vec<f32>,
+    pub selected: Vec<f32>,
+    /// t×d: of the second feed-forward product's output.
+    pub linear2: Vec<f32>,
+    /// t×ffn: of the first feed-forward product's output.
+    pub hidden: Vec<f32>,
+    /// t×d: of the attention's output projection.
+    pub out_proj: Vec<f32>,
+    /// t×d: of what attention returns.
+    pub context: Vec<f32>,
+}
+
+/// Everything between a batch and its gradients.
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    /// R×d: the residual stream.
+    pub stream: Vec<f32>,
+    /// S×d: the residual stream of the selected rows, in the last layer.
+    pub selected: Vec<f32>,
+    /// R×d: the first layer's input.
+    pub input: Vec<f32>,
+    pub layers: Vec<LayerKept>,
+    pub heads: HeadKept,
+    pub down: Downward,
+    /// Column sums, one row a block of rows.
+    pub partial: Vec<f32>,
+}
+
+/// Gives `buffer` this length; what it holds is to be overwritten.
+pub(crate) fn size(buffer: &mut Vec<f32>, length: usize) {
+    if buffer.len() > length {
+        buffer.truncate(length);
+    } else {
+        buffer.resize(length, 0.0);
+    }
+}
+
+impl Arena {
+    /// Sizes the buffers of a forward pass; without `keep`, two layers' worth are used in turn.
+    pub fn size_forward(&mut self, config: &ModelConfig, rows: &Rows, keep: bool) {
+        let (r, s, p, d) = (rows.count(), rows.selected.len(), rows.asked.len(), config.width);
+        size(&mut self.stream, r * d);
+        size(&mut self.selected, s * d);
+        size(&mut self.input, r * d);
+        let slots = if keep { config.layers } else { 1 };
+        if self.layers.len() < slots {
+            self.layers.resize_with(slots, LayerKept::default);
+        }
+        for head in self.heads.value.iter_mut().chain(&mut self.heads.cell) {
+            size(head, p * d);
+        }
+    }
+
+    /// Sizes the buffers of a backward pass.
+    pub fn size_backward(&mut self, config: &ModelConfig, rows: &Rows) {
+        let (r, s, d) = (rows.count(), rows.selected.len(), config.width);
+        size(&mut self.down.stream, r * d);
+        size(&mut self.down.selected, s * d);
+    }
+}
+
+impl LayerKept {
+    /// Sizes the buffers for `t` query rows of `r` rows.
+    pub fn size(&mut self, config: &ModelConfig, t: usize, r: usize) {
+        let d = config.width;
+        size(&mut self.q, t * d);
+        size(&mut self.kv, 2 * r * d);
+        size(&mut self.lse, t * config.heads);
+        size(&mut self.context, t * d);
+        size(&mut self.normal1, t * d);
+        size(&mut self.inverse1, t);
+        size(&mut self.hidden, t * config.ffn);
+        size(&mut self.normal2, t * d);
+        size(&mut self.inverse2, t);
+    }
+}
+
+impl Downward {
+    /// Sizes the buffers of a layer with `t` query rows.
+    pub fn size_layer(&mut self, config: &ModelConfig, t: usize) {
+        size(&mut self.linear2, t * config.width);
+        size(&mut self.hidden, t * config.ffn);
+        size(&mut self.out_proj, t * config.width);
+        size(&mut self.context, t * config.width);
+    }
+}

@@ -1,0 +1,175 @@
+//! The value head and the cell head at the P positions asked for.
+//!
+//! Value head: v = w₄·a₂ + b₄, a₂ = leaky(W₂·a₁ + b₂), a₁ = leaky(W₀·y + b₀), y the encoder's output.
+//! Cell head: v = c₃·y_cls, c₃ = W₄·c₂ + b₄, c₂ = leaky(W₂·c₁ + b₂), c₁ = leaky(W₀·E[token] + b₀);
+//! its gradient goes to y_cls and the three layers, not to E.
+//! Kept: the inputs of all linear layers. FLOP a position: 10·d² forward, 18·d² backward.
+
+use super::arena::HeadKept;
+use super::linear::{BLOCK, Linear, Weights};
+use super::rowwise::{add, add_leaky, leaky_gradient, sum};
+use crate::layout::{GENES, Layout};
+use crate::rows::Rows;
+use crate::{OutputGradients, Outputs, Tensors};
+use rayon::prelude::*;
+
+/// What both passes read.
+#[derive(Clone, Copy)]
+pub(crate) struct Heads<'a> {
+    pub layout: &'a Layout,
+    pub weights: &'a Weights,
+    pub parameters: &'a Tensors,
+    pub rows: &'a Rows,
+}
+
+impl Heads<'_> {
+    /// Fills `outputs` from the encoder's output at the selected rows, S×d.
+    pub fn forward(&self, y: &[f32], kept: &mut HeadKept, outputs: &mut Outputs) {
+        let rows = self.rows;
+        let genes = &self.parameters.0[GENES];
+        let d = genes.shape[1];
+        outputs.embedding.clear();
+        for &first in &rows.selected_of_cell[..rows.cells()] {
+            outputs.embedding.extend_from_slice(&y[first * d..][..d]);
+        }
+        for (i, &s) in rows.asked.iter().enumerate() {
+            let token = rows.tokens[rows.selected[s as usize] as usize] as usize;
+            kept.value[0][i * d..][..d].copy_from_slice(&y[s as usize * d..][..d]);
+            kept.cell[0][i * d..][..d].copy_from_slice(&genes.data[token * d..][..d]);
+        }
+        let [a0, a1, a2] = &mut kept.value;
+        let [c0, c1, c2, c3] = &mut kept.cell;
+        let [value, cell] = [&self.weights.value_head[..], &self.weights.cell_head[..]];
+        self.layer(&value[0], a1, a0, true);
+        self.layer(&value[1], a2, a1, true);
+        self.layer(&cell[0], c1, c0, true);
+        self.layer(&cell[1], c2, c1, true);
+        self.layer(&cell[2], c3, c2, false);
+        let last = self.layout.value_head[2];
+        let (w, b) = (&self.parameters.0[last.weight].data, self.parameters.0[last.bias].data[0]);
+        outputs.value.clear();
+        outputs.value.extend(a2.chunks_exact(d).map(|a| sum(d, |i| a[i] * w[i]) + b));
+        outputs.cell_value.clear();
+        for (cell, asked) in rows.asked_of_cell.windows(2).enumerate() {
+            let cls = &outputs.embedding[cell * d..][..d];
+            let queries = c3[asked[0] * d..asked[1] * d].chunks_exact(d);
+            outputs.cell_value.extend(queries.map(|c| sum(d, |i| c[i] * cls[i])));
+        }
+    }
+
+    /// One linear layer with or without LeakyReLU, by blocks.
+    fn layer(&self, linear: &Linear, y: &mut [f32], x: &[f32], leaky: bool) {
+        let (d, bias) = (linear.inputs, linear.bias(self.parameters));
+        y.par_chunks_mut(BLOCK * d).zip(x.par_chunks(BLOCK * d)).for_each(|(y, x)| {
+            linear.forward(y, x);
+            for row in y.chunks_exact_mut(d) {
+                if leaky { add_leaky(row, bias) } else { add(row, bias) }
+            }
+        });
+    }
+
+    /// Adds the heads' gradients; `dy` (S×d) becomes the gradient of the encoder's output.
+    pub fn backward(
+        &self,
+        gradients: &mut Tensors,
+        kept: &HeadKept,
+        outputs: &Outputs,
+        given: &OutputGradients,
+        dy: &mut [f32],
+    ) {
+        let d = self.parameters.0[GENES].shape[1];
+        dy.fill(0.0);
+        for (first, g) in self.rows.selected_of_cell.iter().zip(given.embedding.chunks_exact(d)) {
+            dy[first * d..][..d].copy_from_slice(g);
+        }
+        if !given.value.is_empty() {
+            self.value_backward(gradients, kept, given, dy);
+        }
+        if !given.cell_value.is_empty() {
+            self.cell_backward(gradients, kept, outputs, given, dy);
+        }
+    }
+
+    fn value_backward(
+        &self,
+        gradients: &mut Tensors,
+        kept: &HeadKept,
+        given: &OutputGradients,
+        dy: &mut [f32],
+    ) {
+        let last = self.layout.value_head[2];
+        let w = &self.parameters.0[last.weight].data;
+        let d = w.len();
+        let mut da = vec![0.0; given.value.len() * d];
+        let each = da.chunks_exact_mut(d).zip(kept.value[2].chunks_exact(d)).zip(&given.value);
+        for ((da, a), &g) in each {
+            let dw = &mut gradients.0[last.weight].data;
+            for ((da, a), (w, dw)) in da.iter_mut().zip(a).zip(w.iter().zip(dw)) {
+                *da = g * w;
+                *dw += g * a;
+            }
+            gradients.0[last.bias].data[0] += g;
+        }
+        let [first, second] = &self.weights.value_head;
+        let [x0, x1, x2] = &kept.value;
+        let da = layer_backward(second, gradients, da, x1, Some(x2), true);
+        let da = layer_backward(first, gradients, da, x0, Some(x1), true);
+        for (da, &s) in da.chunks_exact(d).zip(&self.rows.asked) {
+            add(&mut dy[s as usize * d..][..d], da);
+        }
+    }
+
+    fn cell_backward(
+        &self,
+        gradients: &mut Tensors,
+        kept: &HeadKept,
+        outputs: &Outputs,
+        given: &OutputGradients,
+        dy: &mut [f32],
+    ) {
+        let [first, second, third] = &self.weights.cell_head;
+        let d = first.inputs;
+        let mut dc = vec![0.0; given.cell_value.len() * d];
+        for (cell, asked) in self.rows.asked_of_cell.windows(2).enumerate() {
+            let cls = &outputs.embedding[cell * d..][..d];
+            let d_cls = &mut dy[self.rows.selected_of_cell[cell] * d..][..d];
+            for i in asked[0]..asked[1] {
+                let (g, c) = (given.cell_value[i], &kept.cell[3][i * d..][..d]);
+                for ((dc, cls), (d_cls, c)) in
+                    dc[i * d..][..d].iter_mut().zip(cls).zip(d_cls.iter_mut().zip(c))
+                {
+                    *dc = g * cls;
+                    *d_cls += g * c;
+                }
+            }
+        }
+        let [x0, x1, x2, _] = &kept.cell;
+        let dc = layer_backward(third, gradients, dc, x2, None, true);
+        let dc = layer_backward(second, gradients, dc, x1, Some(x2), true);
+        layer_backward(first, gradients, dc, x0, Some(x1), false);
+    }
+}
+
+/// One linear layer's gradients; `y` is its output if LeakyReLU followed. Returns dx, if wanted.
+fn layer_backward(
+    linear: &Linear,
+    gradients: &mut Tensors,
+    mut dy: Vec<f32>,
+    x: &[f32],
+    y: Option<&Vec<f32>>,
+    wanted: bool,
+) -> Vec<f32> {
+    let d = linear.inputs;
+    if let Some(y) = y {
+        leaky_gradient(&mut dy, y);
+    }
+    linear.bias_gradient(gradients, &dy);
+    linear.weight_gradient(gradients, &dy, x);
+    let mut dx = Vec::new();
+    if wanted {
+        dx.resize(dy.len(), 0.0);
+        let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * d));
+        tasks.for_each(|(dx, dy)| linear.input_gradient(dx, dy, false));
+    }
+    dx
+}

@@ -1,0 +1,192 @@
+//! The row-local part of an encoder layer, in blocks of rows.
+//!
+//! Forward: q, k, v = x·W_inᵀ + b; after attention
+//! x₁ = LN₁(x + drop(c·W_oᵀ + b)), h = drop(ReLU(x₁·W₁ᵀ + b)), x₂ = LN₂(x₁ + drop(h·W₂ᵀ + b)).
+//! Backward: the same chain in reverse; the gradients of biases and norms are summed a block at
+//! a time and the blocks in order. A block's numbers stay in the second cache throughout.
+//! FLOP a row: 2·d·(4·d + 2·ffn) forward, as many again for each of the two gradients.
+
+use super::arena::{Downward, LayerKept};
+use super::linear::{BLOCK, LayerWeights, Linear};
+use super::rowwise::{Close, Norm, Open, Relu, ReluBackward, add};
+use super::vector::Vector;
+use crate::Tensors;
+use crate::dropout::{Dropout, RowDropout, Site};
+use crate::layout::{LayerPlaces, Pair};
+use rayon::prelude::*;
+
+/// One layer's parameters and sizes.
+#[derive(Clone, Copy)]
+pub(crate) struct Layer<'a> {
+    pub index: usize,
+    pub width: usize,
+    pub ffn: usize,
+    pub places: LayerPlaces,
+    pub weights: &'a LayerWeights,
+    pub parameters: &'a Tensors,
+    pub vector: Vector,
+    pub dropout: Dropout,
+    /// The batch row of each query row, where they are not all rows.
+    pub positions: Option<&'a [u32]>,
+}
+
+impl<'a> Layer<'a> {
+    fn norm(&self, places: Pair) -> Norm<'a> {
+        Norm { gain: &self.parameters.0[places.weight].data, shift: &self.parameters.0[places.bias].data }
+    }
+
+    pub fn norm1(&self) -> Norm<'a> {
+        self.norm(self.places.norm1)
+    }
+
+    pub fn norm2(&self) -> Norm<'a> {
+        self.norm(self.places.norm2)
+    }
+
+    /// Dropout of the rows of the block that starts at query row `first`.
+    fn rows_of(&self, site: Site, first: usize) -> impl Fn(usize) -> Option<RowDropout> + Copy + 'a {
+        let (site, positions) = (self.dropout.site(self.index, site), self.positions);
+        move |r| site.row(positions.map_or(first + r, |p| p[first + r] as usize))
+    }
+
+    /// y = x·wᵀ + b for a part of the input projection.
+    pub fn project(&self, part: &Linear, x: &[f32], y: &mut [f32]) {
+        let (d, outputs, bias) = (self.width, part.outputs(), part.bias(self.parameters));
+        y.par_chunks_mut(BLOCK * outputs).zip(x.par_chunks(BLOCK * d)).for_each(|(y, x)| {
+            part.forward(y, x);
+            y.chunks_exact_mut(outputs).for_each(|row| add(row, bias));
+        });
+    }
+
+    /// dx (+)= dy·w for a part of the input projection; `partial` receives the column sums of dy.
+    pub fn project_backward(
+        &self,
+        part: &Linear,
+        dx: &mut [f32],
+        dy: &[f32],
+        add_to: bool,
+        partial: &mut [f32],
+    ) {
+        let (d, outputs) = (self.width, part.outputs());
+        let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * outputs));
+        tasks.zip(partial.par_chunks_mut(outputs)).for_each(|((dx, dy), sums)| {
+            sums.fill(0.0);
+            dy.chunks_exact(outputs).for_each(|row| add(sums, row));
+            part.input_gradient(dx, dy, add_to);
+        });
+    }
+
+    /// Everything after attention; `stream` holds the layer's input rows and receives its output.
+    pub fn rest(&self, kept: &mut LayerKept, stream: &mut [f32]) {
+        let (d, ffn, vector) = (self.width, self.ffn, self.vector);
+        let LayerWeights { out_proj, linear1, linear2, .. } = self.weights;
+        let [bias_o, bias_1, bias_2] = [out_proj, linear1, linear2].map(|l| l.bias(self.parameters));
+        let tasks = stream
+            .par_chunks_mut(BLOCK * d)
+            .zip(kept.context.par_chunks(BLOCK * d))
+            .zip(kept.normal1.par_chunks_mut(BLOCK * d))
+            .zip(kept.inverse1.par_chunks_mut(BLOCK))
+            .zip(kept.hidden.par_chunks_mut(BLOCK * ffn))
+            .zip(kept.normal2.par_chunks_mut(BLOCK * d))
+            .zip(kept.inverse2.par_chunks_mut(BLOCK));
+        tasks.enumerate().for_each(
+            |(i, ((((((stream, context), normal1), inverse), hidden), normal2), inverse2))| {
+                let first = i * BLOCK;
+                out_proj.forward(normal1, context);
+                let dropout = self.rows_of(Site::OutProj, first);
+                vector.run(Close {
+                    norm: self.norm1(),
+                    branch: normal1,
+                    bias: bias_o,
+                    stream,
+                    inverse,
+                    dropout,
+                });
+                linear1.forward(hidden, stream);
+                vector.run(Relu { rows: hidden, bias: bias_1, dropout: self.rows_of(Site::Hidden, first) });
+                linear2.forward(normal2, hidden);
+                let dropout = self.rows_of(Site::Linear2, first);
+                let (branch, inverse) = (normal2, inverse2);
+                vector.run(Close { norm: self.norm2(), branch, bias: bias_2, stream, inverse, dropout });
+            },
+        );
+    }
+
+    /// From the gradient of the layer's output in `stream` to that of the context; `stream` then
+    /// holds the residual part. `partial` receives a row of column sums a block, in the order of
+    /// [`Layer::add_sums`].
+    pub fn rest_backward(
+        &self,
+        kept: &LayerKept,
+        stream: &mut [f32],
+        down: &mut Downward,
+        partial: &mut [f32],
+    ) {
+        let (d, ffn, vector) = (self.width, self.ffn, self.vector);
+        let LayerWeights { out_proj, linear1, linear2, .. } = self.weights;
+        let kept_1 = kept.normal1.par_chunks(BLOCK * d).zip(kept.inverse1.par_chunks(BLOCK));
+        let kept_2 = kept.normal2.par_chunks(BLOCK * d).zip(kept.inverse2.par_chunks(BLOCK));
+        let down_1 = down.out_proj.par_chunks_mut(BLOCK * d).zip(down.context.par_chunks_mut(BLOCK * d));
+        let down_2 = down.linear2.par_chunks_mut(BLOCK * d).zip(down.hidden.par_chunks_mut(BLOCK * ffn));
+        let tasks =
+            stream.par_chunks_mut(BLOCK * d).zip(kept.hidden.par_chunks(BLOCK * ffn)).zip(kept_1).zip(kept_2);
+        let tasks = tasks.zip(down_1).zip(down_2).zip(partial.par_chunks_mut(self.sums()));
+        tasks.enumerate().for_each(
+            |(i, ((((((stream, hidden), n1), n2), (d_out, d_context)), (d_2, d_hidden)), sums))| {
+                let first = i * BLOCK;
+                sums.fill(0.0);
+                let (sums_2, sums) = sums.split_at_mut(3 * d);
+                let (sums_h, sums_1) = sums.split_at_mut(ffn);
+                let dropout = self.rows_of(Site::Linear2, first);
+                let (normal, inverse) = n2;
+                vector.run(Open {
+                    norm: self.norm2(),
+                    stream,
+                    normal,
+                    inverse,
+                    branch: d_2,
+                    sums: sums_2,
+                    dropout,
+                });
+                linear2.input_gradient(d_hidden, d_2, false);
+                vector.run(ReluBackward { rows: d_hidden, hidden, scale: self.dropout.scale, sums: sums_h });
+                linear1.input_gradient(stream, d_hidden, true);
+                let dropout = self.rows_of(Site::OutProj, first);
+                let (normal, inverse) = n1;
+                vector.run(Open {
+                    norm: self.norm1(),
+                    stream,
+                    normal,
+                    inverse,
+                    branch: d_out,
+                    sums: sums_1,
+                    dropout,
+                });
+                out_proj.input_gradient(d_context, d_out, false);
+            },
+        );
+    }
+
+    /// Numbers in a row of column sums.
+    pub fn sums(&self) -> usize {
+        6 * self.width + self.ffn
+    }
+
+    /// Adds the blocks' column sums to the gradients of norms and biases.
+    pub fn add_sums(&self, partial: &[f32], gradients: &mut Tensors) {
+        let p = self.places;
+        let (norm1, norm2) = (p.norm1, p.norm2);
+        let biases = [p.linear2.bias, p.linear1.bias];
+        let order =
+            [norm2.weight, norm2.bias, biases[0], biases[1], norm1.weight, norm1.bias, p.out_proj.bias];
+        let mut from = 0;
+        for place in order {
+            let to = &mut gradients.0[place].data;
+            let count = to.len();
+            for sums in partial.chunks_exact(self.sums()) {
+                add(to, &sums[from..][..count]);
+            }
+            from += count;
+        }
+    }
+}

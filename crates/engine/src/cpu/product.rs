@@ -1,0 +1,229 @@
+//! Matrix products on one thread: C (+)= A·B with C m×n, A m×k, B k×n.
+//!
+//! B is kept in [`Panels`] of two vectors' columns; a tile of C, 6 rows (12 where there are 32
+//! registers) by one panel, stays in registers while k runs. Each number of C is one chain of
+//! fused multiply–adds in the order of k, so its bits depend neither on tiles nor on lanes.
+//! FLOP: 2·m·n·k. Moved: A once a panel, B once, C once (twice with `add`).
+
+use super::vector::Vector;
+use pulp::{Simd, WithSimd};
+
+/// A matrix seen through strides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub data: &'a [f32],
+    /// From one row to the next.
+    pub row: usize,
+    /// From one column to the next.
+    pub column: usize,
+}
+
+/// Row-major with `width` numbers a row.
+pub(crate) fn rows_of(data: &[f32], width: usize) -> View<'_> {
+    View { data, row: width, column: 1 }
+}
+
+/// The transpose of a row-major matrix with `width` numbers a row.
+pub(crate) fn transposed(data: &[f32], width: usize) -> View<'_> {
+    View { data, row: 1, column: width }
+}
+
+/// A k×n matrix cut into panels of columns: panel, row, column within the panel. The last panel
+/// is filled up with zeros.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Panels {
+    data: Vec<f32>,
+    /// k.
+    rows: usize,
+    /// n.
+    columns: usize,
+    /// Columns of a panel.
+    panel: usize,
+}
+
+impl Panels {
+    /// Packs the `rows` × `columns` matrix in `source`.
+    pub fn pack(&mut self, vector: Vector, rows: usize, columns: usize, source: View<'_>) {
+        let panel = 2 * vector.lanes();
+        (self.rows, self.columns, self.panel) = (rows, columns, panel);
+        let length = columns.div_ceil(panel) * panel * rows;
+        if self.data.len() != length {
+            self.data.clear();
+            self.data.resize(length, 0.0);
+        }
+        if length == 0 {
+            return;
+        }
+        for (i, to) in self.data.chunks_exact_mut(rows * panel).enumerate() {
+            let first = i * panel;
+            let used = panel.min(columns - first);
+            if source.column == 1 {
+                for (r, to) in to.chunks_exact_mut(panel).enumerate() {
+                    to[..used].copy_from_slice(&source.data[r * source.row + first..][..used]);
+                    to[used..].fill(0.0);
+                }
+            } else {
+                for j in 0..panel {
+                    let column = &source.data[((first + j) * source.column).min(source.data.len())..];
+                    for r in 0..rows {
+                        to[r * panel + j] = if j < used { column[r * source.row] } else { 0.0 };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// C = A·B, or C += A·B with `add`. C has `rows` rows, `stride` numbers apart.
+pub(crate) fn product(
+    vector: Vector,
+    c: &mut [f32],
+    stride: usize,
+    rows: usize,
+    a: View<'_>,
+    b: &Panels,
+    add: bool,
+) {
+    if rows == 0 || b.columns == 0 {
+        return;
+    }
+    // Every index that the tiles use is at most one of these.
+    assert!(b.columns <= stride && (rows - 1) * stride + b.columns <= c.len());
+    assert!(b.rows == 0 || (rows - 1) * a.row + (b.rows - 1) * a.column < a.data.len());
+    assert!(b.data.len() == b.columns.div_ceil(b.panel) * b.panel * b.rows);
+    vector.run(Product { c, stride, rows, a, b, add });
+}
+
+struct Product<'a> {
+    c: &'a mut [f32],
+    stride: usize,
+    rows: usize,
+    a: View<'a>,
+    b: &'a Panels,
+    add: bool,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        assert_eq!(self.b.panel, 2 * S::F32_LANES);
+        for panel in 0..self.b.columns.div_ceil(self.b.panel) {
+            let mut row = 0;
+            while row < self.rows {
+                row += match self.rows - row {
+                    12.. if S::REGISTER_COUNT >= 32 => self.tile::<S, 12>(simd, row, panel),
+                    6.. => self.tile::<S, 6>(simd, row, panel),
+                    5 => self.tile::<S, 5>(simd, row, panel),
+                    4 => self.tile::<S, 4>(simd, row, panel),
+                    3 => self.tile::<S, 3>(simd, row, panel),
+                    2 => self.tile::<S, 2>(simd, row, panel),
+                    _ => self.tile::<S, 1>(simd, row, panel),
+                };
+            }
+        }
+    }
+}
+
+impl Product<'_> {
+    /// One tile of M rows; returns M.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn tile<S: Simd, const M: usize>(&mut self, simd: S, row: usize, panel: usize) -> usize {
+        let lanes = S::F32_LANES;
+        let first = panel * 2 * lanes;
+        let used = (2 * lanes).min(self.b.columns - first);
+        let whole = used == 2 * lanes;
+        let mut sums = [[simd.splat_f32s(0.0); 2]; M];
+        // SAFETY: `product` checked that rows `row..row + M ≤ rows` of A and C and all rows of this
+        // panel are inside their slices; a tile that is not whole goes through `edge`, which has
+        // room for it. Vectors are read and written unaligned.
+        unsafe {
+            let c = self.c.as_mut_ptr().add(row * self.stride + first);
+            let mut edge = [0.0f32; 64];
+            if self.add {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let from = if whole {
+                        c.add(i * self.stride).cast_const()
+                    } else {
+                        c.add(i * self.stride).copy_to_nonoverlapping(edge.as_mut_ptr(), used);
+                        edge.as_ptr()
+                    };
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        *sum = from.add(v * lanes).cast::<S::f32s>().read_unaligned();
+                    }
+                }
+            }
+            let mut a = self.a.data.as_ptr().add(row * self.a.row);
+            let mut b = self.b.data.as_ptr().add(panel * 2 * lanes * self.b.rows);
+            for _ in 0..self.b.rows {
+                let b0 = b.cast::<S::f32s>().read_unaligned();
+                let b1 = b.add(lanes).cast::<S::f32s>().read_unaligned();
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let x = simd.splat_f32s(*a.add(i * self.a.row));
+                    sums[0] = simd.mul_add_f32s(x, b0, sums[0]);
+                    sums[1] = simd.mul_add_f32s(x, b1, sums[1]);
+                }
+                // Past the end only after the last round, where nothing is read any more.
+                a = a.wrapping_add(self.a.column);
+                b = b.add(2 * lanes);
+            }
+            for (i, sums) in sums.iter().enumerate() {
+                let to = if whole { c.add(i * self.stride) } else { edge.as_mut_ptr() };
+                for (v, sum) in sums.iter().enumerate() {
+                    to.add(v * lanes).cast::<S::f32s>().write_unaligned(*sum);
+                }
+                if !whole {
+                    edge.as_ptr().copy_to_nonoverlapping(c.add(i * self.stride), used);
+                }
+            }
+        }
+        M
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::vector::Instructions;
+    use super::*;
+    use genil_base::random::{Key, Purpose};
+
+    fn random(n: usize, part: u64) -> Vec<f32> {
+        let key = Key::new(1, Purpose::Synthetic).with(part);
+        (0..n as u64).map(|i| key.uniform(i) as f32 - 0.5).collect()
+    }
+
+    #[test]
+    fn every_shape_is_the_chain_of_fused_multiply_adds_with_all_instructions() {
+        for instructions in [Instructions::Best, Instructions::Avx2, Instructions::Scalar] {
+            let Ok(vector) = Vector::new(instructions) else { continue };
+            for (m, n, k) in [(1, 1, 1), (7, 17, 5), (13, 40, 3), (6, 16, 0), (25, 32, 9), (3, 8, 64)] {
+                let (a, b, start) = (random(m * k, 1), random(k * n, 2), random(m * (n + 3), 3));
+                let (mut at, mut bt) = (vec![0.0; m * k], vec![0.0; k * n]);
+                (0..m * k).for_each(|i| at[i % k * m + i / k] = a[i]);
+                (0..k * n).for_each(|i| bt[i % n * k + i / n] = b[i]);
+                for (add, flip) in [(false, false), (true, true)] {
+                    let mut c = start.clone();
+                    let mut panels = Panels::default();
+                    panels.pack(vector, k, n, if flip { transposed(&bt, k) } else { rows_of(&b, n) });
+                    let a_view = if flip { transposed(&at, m) } else { rows_of(&a, k) };
+                    product(vector, &mut c, n + 3, m, a_view, &panels, add);
+                    for i in 0..m {
+                        for j in 0..n + 3 {
+                            let s = start[i * (n + 3) + j];
+                            let chain = |x, p| f32::mul_add(a[i * k + p], b[p * n + j], x);
+                            let first = if add { s } else { 0.0 };
+                            let expected = if j < n { (0..k).fold(first, chain) } else { s };
+                            assert_eq!(
+                                c[i * (n + 3) + j],
+                                expected,
+                                "{instructions:?} {m} {n} {k} at {i} {j}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

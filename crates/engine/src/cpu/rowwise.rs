@@ -1,0 +1,208 @@
+//! What happens to one row between products: bias, activation, dropout, residual, LayerNorm.
+//!
+//! LayerNorm: x̂ = (s − mean) / √(variance + 1e-5), y = gain·x̂ + shift; x̂ and 1/√ are kept.
+//! Sums run over 16 interleaved partial sums in a fixed order, whatever the vector width.
+
+use crate::dropout::RowDropout;
+use pulp::{Simd, WithSimd};
+
+const EPSILON: f32 = 1e-5;
+/// Slope of LeakyReLU below zero.
+pub(crate) const LEAK: f32 = 0.01;
+
+/// Σ f(i) over 0..n in 16 interleaved partial sums.
+#[inline(always)]
+pub(crate) fn sum(n: usize, f: impl Fn(usize) -> f32) -> f32 {
+    let mut parts = [0.0f32; 16];
+    let whole = n / 16 * 16;
+    let mut start = 0;
+    while start < whole {
+        for (w, part) in parts.iter_mut().enumerate() {
+            *part += f(start + w);
+        }
+        start += 16;
+    }
+    for (w, part) in parts.iter_mut().enumerate().take(n - whole) {
+        *part += f(whole + w);
+    }
+    let mut half = 8;
+    while half > 0 {
+        for w in 0..half {
+            parts[w] += parts[w + half];
+        }
+        half /= 2;
+    }
+    parts[0]
+}
+
+/// row += bias.
+#[inline(always)]
+pub(crate) fn add(row: &mut [f32], bias: &[f32]) {
+    for (x, b) in row.iter_mut().zip(bias) {
+        *x += b;
+    }
+}
+
+/// row = LeakyReLU(row + bias).
+#[inline(always)]
+pub(crate) fn add_leaky(row: &mut [f32], bias: &[f32]) {
+    for (x, b) in row.iter_mut().zip(bias) {
+        let y = *x + b;
+        *x = if y > 0.0 { y } else { LEAK * y };
+    }
+}
+
+/// Gradient through LeakyReLU, whose output `y` has the sign of its input.
+#[inline(always)]
+pub(crate) fn leaky_gradient(dy: &mut [f32], y: &[f32]) {
+    for (g, y) in dy.iter_mut().zip(y) {
+        *g *= if *y > 0.0 { 1.0 } else { LEAK };
+    }
+}
+
+/// The parameters of a LayerNorm.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm<'a> {
+    pub gain: &'a [f32],
+    pub shift: &'a [f32],
+}
+
+impl Norm<'_> {
+    /// y = gain·x̂ + shift.
+    #[inline(always)]
+    pub fn apply(&self, normal: &[f32], y: &mut [f32]) {
+        for (((y, x), g), s) in y.iter_mut().zip(normal).zip(self.gain).zip(self.shift) {
+            *y = x * g + s;
+        }
+    }
+}
+
+/// A residual branch's end: s = dropout(branch + bias) + stream, stream = LayerNorm(s). `branch`
+/// becomes x̂, `inverse` 1/√(variance + ε).
+pub(crate) struct Close<'a, F> {
+    pub norm: Norm<'a>,
+    pub branch: &'a mut [f32],
+    pub bias: &'a [f32],
+    pub stream: &'a mut [f32],
+    pub inverse: &'a mut [f32],
+    pub dropout: F,
+}
+
+impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Close<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.bias.len();
+        let rows = self.branch.chunks_exact_mut(n).zip(self.stream.chunks_exact_mut(n)).zip(self.inverse);
+        for (r, ((x, stream), inverse)) in rows.enumerate() {
+            add(x, self.bias);
+            if let Some(dropout) = (self.dropout)(r) {
+                dropout.apply(x);
+            }
+            add(x, stream);
+            let mean = sum(n, |i| x[i]) / n as f32;
+            for x in x.iter_mut() {
+                *x -= mean;
+            }
+            let variance = sum(n, |i| x[i] * x[i]) / n as f32;
+            *inverse = 1.0 / (variance + EPSILON).sqrt();
+            for x in x.iter_mut() {
+                *x *= *inverse;
+            }
+            self.norm.apply(x, stream);
+        }
+    }
+}
+
+/// The backward of [`Close`]: from dy in `stream` to
+/// ds = (dy·gain − mean(dy·gain) − x̂·mean(dy·gain·x̂))·inverse in `stream`, and ds after dropout in
+/// `branch`. Adds to `sums` the gradients of gain, shift and bias.
+pub(crate) struct Open<'a, F> {
+    pub norm: Norm<'a>,
+    pub stream: &'a mut [f32],
+    pub normal: &'a [f32],
+    pub inverse: &'a [f32],
+    pub branch: &'a mut [f32],
+    pub sums: &'a mut [f32],
+    pub dropout: F,
+}
+
+impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Open<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.norm.gain.len();
+        let (d_gain, rest) = self.sums.split_at_mut(n);
+        let (d_shift, d_bias) = rest.split_at_mut(n);
+        let rows = self.stream.chunks_exact_mut(n).zip(self.branch.chunks_exact_mut(n));
+        let kept = self.normal.chunks_exact(n).zip(self.inverse);
+        for (r, ((dy, branch), (normal, inverse))) in rows.zip(kept).enumerate() {
+            let gain = &self.norm.gain[..n];
+            let (dy, normal) = (&mut dy[..n], &normal[..n]);
+            add(d_shift, dy);
+            for i in 0..n {
+                d_gain[i] += dy[i] * normal[i];
+                dy[i] *= gain[i];
+            }
+            let mean = sum(n, |i| dy[i]) / n as f32;
+            let slope = sum(n, |i| dy[i] * normal[i]) / n as f32;
+            for i in 0..n {
+                dy[i] = (dy[i] - mean - normal[i] * slope) * inverse;
+            }
+            branch.copy_from_slice(dy);
+            if let Some(dropout) = (self.dropout)(r) {
+                dropout.apply(branch);
+            }
+            add(d_bias, branch);
+        }
+    }
+}
+
+/// rows = dropout(max(rows + bias, 0)).
+pub(crate) struct Relu<'a, F> {
+    pub rows: &'a mut [f32],
+    pub bias: &'a [f32],
+    pub dropout: F,
+}
+
+impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Relu<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (r, row) in self.rows.chunks_exact_mut(self.bias.len()).enumerate() {
+            for (x, b) in row.iter_mut().zip(self.bias) {
+                *x = (*x + b).max(0.0);
+            }
+            if let Some(dropout) = (self.dropout)(r) {
+                dropout.apply(row);
+            }
+        }
+    }
+}
+
+/// The backward of [`Relu`]: what is above zero in `hidden` was neither cut off nor dropped. Adds
+/// to `sums` the gradient of the bias.
+pub(crate) struct ReluBackward<'a> {
+    pub rows: &'a mut [f32],
+    pub hidden: &'a [f32],
+    pub scale: f32,
+    pub sums: &'a mut [f32],
+}
+
+impl WithSimd for ReluBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.sums.len();
+        for (row, hidden) in self.rows.chunks_exact_mut(n).zip(self.hidden.chunks_exact(n)) {
+            for (g, h) in row.iter_mut().zip(hidden) {
+                *g = if *h > 0.0 { *g * self.scale } else { 0.0 };
+            }
+            add(self.sums, row);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! HDF5 files as this crate wants them: arrays read in windows by all cores, and errors that name
+//! the file and the place in it. The only file that knows the HDF5 library.
+
+use genil_base::{Error, Result};
+use hdf5_pure::{AttrValue, Dataset, Datatype, File, Group};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Elements that one task reads at a time: enough to pay for a task, few enough to share.
+const PIECE: usize = 1 << 18;
+/// Deflate cannot shrink by more than 1032 : 1, so an honest array has at most this many bytes for
+/// each byte of its file.
+const MOST_SHRINKING: u64 = 1100;
+
+/// An open HDF5 file.
+pub struct Hdf5 {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// A dataset of an HDF5 file.
+pub struct Array {
+    dataset: Dataset,
+    place: String,
+    path: PathBuf,
+    /// Lengths along each axis; empty for a single value.
+    pub shape: Vec<usize>,
+}
+
+impl Hdf5 {
+    /// Opens `path` for reading; only what is asked for is read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let disk = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+        let bytes = disk.metadata().map_err(|e| Error::io("read", path, &e))?.len();
+        let signed = hdf5_pure::is_hdf5(path).map_err(|e| Error::io("read", path, &e))?;
+        if !signed {
+            return Err(Error::new(format!("{} is not an HDF5 file", path.display())).help(
+                "h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page",
+            ));
+        }
+        let file = open_shared(path, disk, bytes).map_err(|e| {
+            Error::new(format!("{} cannot be read as HDF5: {e}", path.display()))
+                .help("the file may be cut short: compare its size with the original's, or copy it again")
+        })?;
+        Ok(Self { file, path: path.to_owned(), bytes })
+    }
+
+    /// Whether there is a dataset or a group at `place`.
+    pub fn has(&self, place: &str) -> bool {
+        self.file.dataset(place).is_ok() || self.file.group(place).is_ok()
+    }
+
+    /// Whether there is a group at `place`.
+    pub fn has_group(&self, place: &str) -> bool {
+        self.file.group(place).is_ok()
+    }
+
+    /// The names of the datasets and groups in the group at `place`, sorted.
+    pub fn names(&self, place: &str) -> Result<Vec<String>> {
+        let group = self.group(place)?;
+        let mut names = group.datasets().map_err(|e| self.error(place, e))?;
+        names.extend(group.groups().map_err(|e| self.error(place, e))?);
+        names.sort();
+        Ok(names)
+    }
+
+    /// The attributes of the dataset or group at `place`; none when there is no such place.
+    pub fn attributes(&self, place: &str) -> HashMap<String, AttrValue> {
+        let found = match self.file.dataset(place) {
+            Ok(dataset) => dataset.attrs(),
+            Err(_) => self.group(place).map_or(Ok(HashMap::new()), |group| group.attrs()),
+        };
+        found.unwrap_or_default()
+    }
+
+    /// The dataset at `place`.
+    pub fn array(&self, place: &str) -> Result<Array> {
+        let dataset = self.file.dataset(place).map_err(|e| self.error(place, e))?;
+        let shape = dataset.shape().map_err(|e| self.error(place, e))?;
+        let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
+        Ok(Array { dataset, place: place.to_owned(), path: self.path.clone(), shape })
+    }
+
+    /// The one-dimensional dataset at `place`, small enough to be read at once.
+    pub fn column(&self, place: &str) -> Result<Array> {
+        let array = self.array(place)?;
+        let [length] = array.shape[..] else {
+            return Err(self.error(place, format!("{} axes instead of one", array.shape.len())));
+        };
+        let width = array.dataset.element_size().map_err(|e| self.error(place, e))?;
+        let most = self.bytes.saturating_mul(MOST_SHRINKING);
+        if (length as u64).saturating_mul(width) > most {
+            return Err(
+                self.error(place, format!("it claims {length} elements, more than the file can hold"))
+            );
+        }
+        Ok(array)
+    }
+
+    fn group(&self, place: &str) -> Result<Group> {
+        self.file.group(place).map_err(|e| self.error(place, e))
+    }
+
+    fn error(&self, place: &str, what: impl Display) -> Error {
+        cannot_read(&self.path, place, what)
+    }
+}
+
+/// Opens a file so that threads read it at the same time, where the system can.
+#[cfg(unix)]
+fn open_shared(_: &Path, disk: std::fs::File, bytes: u64) -> std::result::Result<File, hdf5_pure::Error> {
+    struct Shared(std::fs::File, u64);
+    impl hdf5_pure::Source for Shared {
+        fn len(&self) -> u64 {
+            self.1
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::result::Result<(), hdf5_pure::FormatError> {
+            std::os::unix::fs::FileExt::read_exact_at(&self.0, buffer, offset).map_err(|_| {
+                let available = usize::try_from(self.1.saturating_sub(offset)).unwrap_or(usize::MAX);
+                hdf5_pure::FormatError::UnexpectedEof { expected: buffer.len(), available }
+            })
+        }
+    }
+    File::from_source(Shared(disk, bytes))
+}
+
+#[cfg(not(unix))]
+fn open_shared(path: &Path, _: std::fs::File, _: u64) -> std::result::Result<File, hdf5_pure::Error> {
+    File::open_streaming(path)
+}
+
+fn cannot_read(path: &Path, place: &str, what: impl Display) -> Error {
+    Error::new(format!("'{place}' cannot be read: {what}")).at_path(path)
+}
+
+impl Array {
+    /// The number of rows: the length along the first axis.
+    pub fn rows(&self) -> usize {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// An error about this dataset.
+    pub fn error(&self, what: impl Display) -> Error {
+        cannot_read(&self.path, &self.place, what)
+    }
+
+    /// Rows as `f32`, whatever the numeric type on disk, read by all cores.
+    pub fn f32s(&self, rows: Range<usize>) -> Result<Vec<f32>> {
+        self.pieces(rows, |start, count| self.dataset.read_f32_rows(start, count))
+    }
+
+    /// Rows as `f64`.
+    pub fn f64s(&self, rows: Range<usize>) -> Result<Vec<f64>> {
+        if let Some(bytes) = self.enumeration(rows.clone())? {
+            return Ok(bytes.into_iter().map(f64::from).collect());
+        }
+        self.pieces(rows, |start, count| self.dataset.read_f64_rows(start, count))
+    }
+
+    /// Rows as `i64`.
+    pub fn i64s(&self, rows: Range<usize>) -> Result<Vec<i64>> {
+        self.pieces(rows, |start, count| self.dataset.read_i64_rows(start, count))
+    }
+
+    /// Rows as indices below `limit`.
+    pub fn indices(&self, rows: Range<usize>, limit: usize) -> Result<Vec<u32>> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let indices = self.pieces(rows, |start, count| self.dataset.read_u32_rows(start, count))?;
+        match indices.iter().find(|&&index| index >= limit) {
+            Some(index) => Err(self.error(format!("the index {index} is not below {limit}"))),
+            None => Ok(indices),
+        }
+    }
+
+    /// All rows as true or false.
+    pub fn bools(&self) -> Result<Vec<bool>> {
+        match self.enumeration(0..self.rows())? {
+            Some(bytes) => Ok(bytes.into_iter().map(|byte| byte != 0).collect()),
+            None => Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect()),
+        }
+    }
+
+    /// All rows as text, of fixed or variable length.
+    pub fn texts(&self) -> Result<Vec<String>> {
+        self.dataset.read_string().map_err(|e| self.error(e))
+    }
+
+    /// What one element is.
+    pub fn kind(&self) -> Result<Kind> {
+        Ok(match self.dataset.datatype().map_err(|e| self.error(e))? {
+            Datatype::FixedPoint { .. } => Kind::Whole,
+            Datatype::FloatingPoint { .. } => Kind::Float,
+            Datatype::String { .. } | Datatype::VariableLength { is_string: true, .. } => Kind::Text,
+            Datatype::Enumeration { size: 1, .. } => Kind::Bool,
+            other => return Err(self.error(format!("its type is not supported ({})", short(&other)))),
+        })
+    }
+
+    /// The bytes of rows whose type is a one-byte enumeration, as h5py writes booleans.
+    fn enumeration(&self, rows: Range<usize>) -> Result<Option<Vec<u8>>> {
+        if self.kind()? != Kind::Bool {
+            return Ok(None);
+        }
+        let raw = self.dataset.read_raw_rows(rows.start as u64, rows.len() as u64);
+        raw.map(Some).map_err(|e| self.error(e))
+    }
+
+    /// Reads `rows` in pieces by all cores; the result is in order and of the right length.
+    fn pieces<T: Send>(
+        &self,
+        rows: Range<usize>,
+        read: impl Fn(u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error> + Sync,
+    ) -> Result<Vec<T>> {
+        let width: usize = self.shape.iter().skip(1).product();
+        let step = (PIECE / width.max(1)).max(1);
+        let starts: Vec<usize> = rows.clone().step_by(step).collect();
+        let parts: Vec<Vec<T>> = starts
+            .into_par_iter()
+            .map(|start| read(start as u64, step.min(rows.end - start) as u64))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|e| self.error(e))?;
+        let all: Vec<T> = parts.into_iter().flatten().collect();
+        if all.len() != rows.len() * width {
+            return Err(self.error(format!("{} elements instead of {}", all.len(), rows.len() * width)));
+        }
+        Ok(all)
+    }
+}
+
+/// What one element of a dataset is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number of any width.
+    Whole,
+    /// A floating-point number of any width.
+    Float,
+    /// Text of fixed or variable length.
+    Text,
+    /// True or false.
+    Bool,
+}
+
+fn short(datatype: &Datatype) -> String {
+    let text = format!("{datatype:?}");
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_lowercase()
+}
+
+/// An attribute as text.
+pub fn text(attribute: Option<&AttrValue>) -> Option<String> {
+    attribute.and_then(AttrValue::as_str).map(Into::into)
+}

@@ -1,0 +1,232 @@
+//! A matrix of cells × genes in a file, visited in slabs of whole cells, so that memory does not
+//! grow with the file.
+
+use crate::hdf5::{Array, Hdf5, text};
+use crate::mtx::MtxFile;
+use crate::transpose::{self, Entries};
+use genil_base::{Error, Result};
+use hdf5_pure::AttrValue;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Values of a slab, at most: 4 Mi values with their genes are 32 MiB.
+const SLAB: usize = 1 << 22;
+/// Values looked at in each of three places to see whether a matrix holds counts.
+const LOOK: usize = 1 << 16;
+
+/// Consecutive cells with their values, row by row.
+#[derive(Debug, Default)]
+pub struct Slab {
+    /// The row of the first cell.
+    pub first: usize,
+    /// Where each cell starts in `genes` and `values`, and where the last one ends.
+    pub offsets: Vec<usize>,
+    /// Columns of the matrix, in the file's order: maybe unsorted, maybe twice.
+    pub genes: Vec<u32>,
+    /// As in the file: maybe 0, negative or not finite.
+    pub values: Vec<f32>,
+}
+
+/// Where the values lie and how.
+pub enum Matrix {
+    /// Row by row, with zeros.
+    Dense(Array),
+    /// Row by row, without zeros: `indptr` into `data` and `indices` (columns).
+    Rows(Sparse),
+    /// Column by column, without zeros.
+    Columns(Sparse),
+    /// A text file of triples.
+    Text(MtxFile),
+}
+
+/// The three arrays of a sparse matrix, and its shape in cells × genes.
+pub struct Sparse {
+    data: Array,
+    indices: Array,
+    /// Where each row (or column) starts, and where the last one ends; checked to ascend.
+    starts: Vec<usize>,
+    /// Cells.
+    rows: usize,
+    /// Genes.
+    columns: usize,
+}
+
+impl Matrix {
+    /// The matrix at `place` of an AnnData file, which must have `rows` cells and `columns` genes.
+    pub fn of_anndata(file: &Hdf5, place: &str, rows: usize, columns: usize) -> Result<Self> {
+        if !file.has_group(place) {
+            let array = file.array(place)?;
+            check_shape(&array.shape, rows, columns).map_err(|what| array.error(what))?;
+            return Ok(Self::Dense(array));
+        }
+        let attributes = file.attributes(place);
+        // anndata 0.7 and later say "encoding-type"; before, h5sparse said "h5sparse_format".
+        let format = text(attributes.get("encoding-type"))
+            .or_else(|| text(attributes.get("h5sparse_format")))
+            .unwrap_or_default();
+        let by_column = format.starts_with("csc");
+        if !by_column && !format.starts_with("csr") {
+            return Err(Error::new(format!("'{place}' is neither csr, csc nor dense but '{format}'"))
+                .help("write the matrix with a current anndata: adata.write_h5ad(...)"));
+        }
+        if let Some(shape) = attributes.get("shape").or_else(|| attributes.get("h5sparse_shape")) {
+            let shape: Vec<usize> = numbers(shape);
+            check_shape(&shape, rows, columns).map_err(|what| Error::new(what).at(place))?;
+        }
+        let sparse = Sparse::open(file, place, rows, columns, by_column)?;
+        Ok(if by_column { Self::Columns(sparse) } else { Self::Rows(sparse) })
+    }
+
+    /// The matrix of a 10x file: `data`, `indices` and `indptr` of the group, cell by cell.
+    pub fn of_tenx(file: &Hdf5, group: &str, rows: usize, columns: usize) -> Result<Self> {
+        Ok(Self::Rows(Sparse::open(file, group, rows, columns, false)?))
+    }
+
+    /// Calls `each` with all cells in order, some thousands at a time.
+    pub fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Dense(array) => visit_dense(array, each),
+            Self::Rows(sparse) => sparse.visit_rows(each),
+            Self::Columns(sparse) => transpose::visit(sparse, sparse.rows, each),
+            Self::Text(file) => transpose::visit(file, file.cells, each),
+        }
+    }
+
+    /// Whether all values are whole numbers in a sample: the beginning, the middle and the end.
+    pub fn looks_like_counts(&self) -> Result<bool> {
+        let (array, length) = match self {
+            Self::Text(file) => return Ok(file.whole_numbers),
+            Self::Dense(array) => (array, array.rows()),
+            Self::Rows(sparse) | Self::Columns(sparse) => (&sparse.data, sparse.data.rows()),
+        };
+        let width: usize = array.shape.iter().skip(1).product();
+        let look = (LOOK / width.max(1)).max(1).min(length);
+        for start in [0, (length - look) / 2, length - look] {
+            if array.f32s(start..start + look)?.iter().any(|value| value.fract() != 0.0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Sparse {
+    fn open(file: &Hdf5, place: &str, rows: usize, columns: usize, by_column: bool) -> Result<Self> {
+        let at = |name: &str| format!("{place}/{name}");
+        let (data, indices) = (file.array(&at("data"))?, file.array(&at("indices"))?);
+        let pointers = file.column(&at("indptr"))?;
+        if data.shape.len() != 1 || data.shape != indices.shape {
+            return Err(data.error("it does not have as many elements as 'indices'"));
+        }
+        let lines = if by_column { columns } else { rows };
+        if pointers.rows() != lines + 1 {
+            return Err(pointers.error(format!("{} elements instead of {}", pointers.rows(), lines + 1)));
+        }
+        let starts: Vec<usize> = pointers
+            .i64s(0..pointers.rows())?
+            .into_iter()
+            .map(|start| usize::try_from(start).unwrap_or(usize::MAX))
+            .collect();
+        let whole = starts[0] == 0 && starts[lines] == data.rows();
+        let longest = if by_column { rows } else { columns };
+        let sound = |pair: &[usize]| pair[0] <= pair[1] && pair[1] - pair[0] <= longest;
+        if !whole || !starts.windows(2).all(sound) {
+            return Err(pointers.error("its numbers do not ascend to the number of values"));
+        }
+        Ok(Self { data, indices, starts, rows, columns })
+    }
+
+    fn visit_rows(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
+        let mut first = 0;
+        while first < self.rows {
+            let last = lines_until(&self.starts, first, SLAB);
+            let part = self.starts[first]..self.starts[last];
+            let (genes, values) = self.read(part.clone(), self.columns)?;
+            let offsets = self.starts[first..=last].iter().map(|start| start - part.start).collect();
+            each(Slab { first, offsets, genes, values })?;
+            first = last;
+        }
+        Ok(())
+    }
+
+    fn read(&self, part: Range<usize>, limit: usize) -> Result<(Vec<u32>, Vec<f32>)> {
+        let (indices, values) =
+            rayon::join(|| self.indices.indices(part.clone(), limit), || self.data.f32s(part.clone()));
+        Ok((indices?, values?))
+    }
+}
+
+/// A matrix by columns is a stream of entries, one gene after the other.
+impl Entries for Sparse {
+    fn cells(&self, each: &mut dyn FnMut(u32)) -> Result<()> {
+        for start in (0..self.data.rows()).step_by(SLAB) {
+            let part = start..(start + SLAB).min(self.data.rows());
+            self.indices.indices(part, self.rows)?.into_iter().for_each(&mut *each);
+        }
+        Ok(())
+    }
+
+    fn entries(&self, each: &mut dyn FnMut(u32, u32, f32)) -> Result<()> {
+        let mut first = 0;
+        while first < self.columns {
+            let last = lines_until(&self.starts, first, SLAB);
+            let part = self.starts[first]..self.starts[last];
+            let (cells, values) = self.read(part.clone(), self.rows)?;
+            for gene in first..last {
+                for place in self.starts[gene] - part.start..self.starts[gene + 1] - part.start {
+                    each(cells[place], gene as u32, values[place]);
+                }
+            }
+            first = last;
+        }
+        Ok(())
+    }
+}
+
+/// The line after the last of those from `first` on that hold `most` values together; at least one.
+fn lines_until(starts: &[usize], first: usize, most: usize) -> usize {
+    let end = starts[first].saturating_add(most);
+    (starts.partition_point(|&start| start <= end) - 1).max(first + 1)
+}
+
+fn visit_dense(array: &Array, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
+    let (rows, columns) = (array.rows(), array.shape[1]);
+    let step = (SLAB / columns.max(1)).max(1);
+    for first in (0..rows).step_by(step) {
+        let last = (first + step).min(rows);
+        let all = array.f32s(first..last)?;
+        let sparse: Vec<(Vec<u32>, Vec<f32>)> = (0..last - first)
+            .into_par_iter()
+            .map(|row| {
+                let line = (0u32..).zip(&all[row * columns..(row + 1) * columns]);
+                line.filter(|&(_, &value)| value != 0.0).map(|(gene, &value)| (gene, value)).unzip()
+            })
+            .collect();
+        let mut slab = Slab { first, offsets: vec![0], ..Slab::default() };
+        for (genes, values) in sparse {
+            slab.genes.extend(genes);
+            slab.values.extend(values);
+            slab.offsets.push(slab.genes.len());
+        }
+        each(slab)?;
+    }
+    Ok(())
+}
+
+fn check_shape(shape: &[usize], rows: usize, columns: usize) -> std::result::Result<(), String> {
+    if shape == [rows, columns] && u32::try_from(columns).is_ok() && u32::try_from(rows).is_ok() {
+        return Ok(());
+    }
+    Err(format!("the matrix has the shape {shape:?}, but there are {rows} cells and {columns} genes"))
+}
+
+fn numbers(attribute: &AttrValue) -> Vec<usize> {
+    let to = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+    match attribute {
+        AttrValue::I64Array(all) => all.iter().map(|&n| to(n)).collect(),
+        AttrValue::I32Array(all) => all.iter().map(|&n| to(n.into())).collect(),
+        AttrValue::U64Array(all) => all.iter().map(|&n| n as usize).collect(),
+        AttrValue::U32Array(all) => all.iter().map(|&n| n as usize).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,104 @@
+//! One model measured on every gene set, kept beside it as `scores.json`.
+
+use super::classification::classify;
+use super::regression::errors;
+use crate::run::Run;
+use crate::settings::UNTRAINED;
+use genil_base::{Error, Result, files};
+use genil_engine::Engine;
+use genil_score::Measured;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A model's figures on one gene set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetScores {
+    /// `j`.
+    pub set: usize,
+    /// By metric: `mse`, `mse_cell_head`, `accuracy`, `knn_accuracy`, `macro_f1`, `accuracy_paper`.
+    pub metrics: BTreeMap<String, Measured>,
+    /// For each gene: its token, the mean squared error of the value head, the cells that express it.
+    pub genes: Vec<(u32, f64, usize)>,
+    /// Truth × prediction of the linear probe over all trials.
+    pub confusion: Vec<Vec<usize>>,
+}
+
+impl SetScores {
+    /// Adds a figure, if there is one.
+    fn add(&mut self, metric: &str, figure: Option<Measured>) {
+        if let Some(figure) = figure {
+            self.metrics.insert(metric.to_owned(), figure);
+        }
+    }
+}
+
+fn path(run: &Run, (seed, method, stage): (u64, &str, usize)) -> PathBuf {
+    run.model_folder(seed, method, stage).join("scores.json")
+}
+
+/// Reads a model's figures.
+///
+/// # Errors
+/// When it was not measured yet.
+pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
+    let path = path(run, unit);
+    let text = files::read_text(&path)?;
+    serde_json::from_str(&text).map_err(|e| {
+        Error::new(format!("scores that cannot be read: {e}"))
+            .at_path(&path)
+            .help("delete this file and run 'genil evaluate' again")
+    })
+}
+
+/// Measures a model, unless that was done before.
+pub fn measure(run: &Run, unit: (u64, &str, usize)) -> Result<()> {
+    let path = path(run, unit);
+    if path.is_file() {
+        return Ok(());
+    }
+    let (seed, method, stage) = unit;
+    let sets = if method == UNTRAINED {
+        let mut engine = run.engine_untrained(seed, stage)?;
+        vec![classification(run, &mut *engine, seed, stage, stage + 1)?]
+    } else {
+        let mut engine = run.engine_after(seed, method, stage)?;
+        let one = |set| measure_set(run, &mut *engine, seed, stage, set);
+        (0..=run.stages.last()).map(one).collect::<Result<_>>()?
+    };
+    let text = serde_json::to_string(&sets).map_err(|e| Error::new(e).at_path(&path))?;
+    files::write_bytes(&path, text.as_bytes())
+}
+
+/// Regression where the model knows the genes, classification where the stage has a data set.
+fn measure_set(run: &Run, engine: &mut dyn Engine, seed: u64, stage: usize, set: usize) -> Result<SetScores> {
+    let mut scores = classification(run, engine, seed, stage, set)?;
+    if set <= stage {
+        let errors = errors(run, engine, stage, set)?;
+        let resamples = run.settings.evaluate.resamples;
+        scores.add("mse", errors.value.measured(resamples));
+        scores.add("mse_cell_head", errors.cell.measured(resamples));
+        scores.genes = errors.value.per_gene();
+    }
+    Ok(scores)
+}
+
+fn classification(
+    run: &Run,
+    engine: &mut dyn Engine,
+    seed: u64,
+    stage: usize,
+    set: usize,
+) -> Result<SetScores> {
+    let mut scores = SetScores { set, ..SetScores::default() };
+    let Some(probe) = &run.stages.probes[set] else { return Ok(scores) };
+    let said = classify(run, engine, stage, probe, seed)?;
+    let cells = said.right.len();
+    let over_cells = |right| Measured::over_cells(right, vec![1.0; cells], run.settings.evaluate.resamples);
+    scores.add("accuracy", over_cells(said.right));
+    scores.add("knn_accuracy", over_cells(said.knn_right));
+    scores.add("macro_f1", Some(Measured::plain(said.macro_f1, cells)));
+    scores.add("accuracy_paper", said.paper.map(|accuracy| Measured::plain(accuracy, cells)));
+    scores.confusion = said.confusion;
+    Ok(scores)
+}

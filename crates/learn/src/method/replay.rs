@@ -1,0 +1,61 @@
+//! Replay: besides the stage's cells, `n` stored cells of each earlier stage with the genes that they had
+//! then (Qi et al., AAAI 2026, arXiv 2511.13762).
+//!
+//! Cost: `n` cells more an epoch for each earlier stage; the store keeps their counts.
+
+use super::exemplars::{Choice, choose};
+use super::{Context, Method};
+use crate::batch::Example;
+use genil_base::{Error, Result};
+use genil_data::CellRef;
+use genil_data::sample::Shown;
+use genil_engine::Engine;
+use std::collections::BTreeMap;
+
+/// Stored cells of earlier stages.
+pub struct Replay {
+    cells: usize,
+    choice: Choice,
+    first: usize,
+    stored: BTreeMap<usize, Vec<CellRef>>,
+}
+
+impl Replay {
+    /// `cells` of each earlier stage, the base stage among them only if `base`.
+    pub fn new(cells: usize, choice: Choice, base: bool) -> Self {
+        Self { cells, choice, first: usize::from(!base), stored: BTreeMap::new() }
+    }
+}
+
+impl Method for Replay {
+    fn departs_at(&self, stage: usize) -> bool {
+        stage > self.first
+    }
+
+    fn begin_stage(&mut self, context: Context<'_>, engine: &mut dyn Engine) -> Result<Vec<Example>> {
+        let mut examples = context.own_cells();
+        for earlier in self.first..context.stage {
+            if !self.stored.contains_key(&earlier) {
+                let chosen = choose(self.choice, self.cells, earlier, context, engine)?;
+                self.stored.insert(earlier, chosen);
+            }
+        }
+        for (&earlier, cells) in &self.stored {
+            let shown = Shown::Stage(earlier);
+            examples.extend(cells.iter().map(|&cell| Example { cell, shown }));
+        }
+        Ok(examples)
+    }
+
+    fn memory(&self) -> serde_json::Value {
+        serde_json::json!({ "stored": self.stored })
+    }
+
+    fn restore(&mut self, memory: serde_json::Value) -> Result<()> {
+        if let Some(stored) = memory.get("stored") {
+            self.stored = serde_json::from_value(stored.clone())
+                .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,424 @@
+//! The run folder, and the order of seeds, methods and stages.
+//!
+//! ```text
+//! RUN/run.toml     the settings, every default written out
+//! RUN/plan.toml    the plan
+//! RUN/run.json     what is in the run: versions, hashes, stages, methods and where their models are
+//! RUN/timing.csv   how long each stage took (the only file that two equal runs do not share)
+//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, events.jsonl}
+//! ```
+//! `CHAIN` is a method's name, or `shared` for the stages that a method trains as fine-tuning does: those are
+//! trained once.
+
+use crate::checkpoint::{self, ModelCard};
+use crate::method::Context;
+use crate::progress::Progress;
+use crate::settings::{RunSettings, SHARED, UNTRAINED};
+use crate::stages::Stages;
+use crate::train_stage::{steps_of, train_stage};
+use genil_base::{Error, Result, files};
+use genil_engine::{CpuEngine, Engine};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A run folder, its settings and its data.
+pub struct Run {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The settings.
+    pub settings: RunSettings,
+    /// The data.
+    pub stages: Stages,
+    /// Fingerprint of the plan.
+    pub plan_hash: String,
+    /// Fingerprint of the settings.
+    pub settings_hash: String,
+    _lock: File,
+}
+
+/// `run.json`: what a run is, for readers that have neither its stores nor this crate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCard {
+    /// The genil that began it.
+    pub genil: String,
+    /// The command that makes it again.
+    pub command: String,
+    /// Fingerprint of the settings.
+    pub settings_hash: String,
+    /// Fingerprint of the plan.
+    pub plan_hash: String,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The methods in order.
+    pub methods: Vec<MethodCard>,
+    /// The stages in order.
+    pub stages: Vec<StageCard>,
+    /// The stores.
+    pub stores: Vec<StoreCard>,
+}
+
+/// A method in [`RunCard`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MethodCard {
+    /// Its name in the run.
+    pub name: String,
+    /// Its settings.
+    pub settings: serde_json::Value,
+    /// For each stage, the chain that holds its model.
+    pub chains: Vec<String>,
+}
+
+/// A stage in [`RunCard`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageCard {
+    /// `k`.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// Base genes of stage 0, else specific genes.
+    pub genes: usize,
+    /// Cells that it is trained on.
+    pub train_cells: usize,
+    /// Cells that it is measured on.
+    pub held_out_cells: usize,
+    /// Its labelled data set.
+    pub probe: Option<ProbeCard>,
+}
+
+/// A labelled data set in [`RunCard`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeCard {
+    /// Its store's name.
+    pub store: String,
+    /// The column of its labels.
+    pub label: String,
+    /// The classes, sorted.
+    pub classes: Vec<String>,
+    /// Training cells, validation cells among them.
+    pub train: usize,
+    /// Test cells.
+    pub test: usize,
+    /// What is worth knowing of its division.
+    pub notices: Vec<String>,
+}
+
+/// A store in [`RunCard`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoreCard {
+    /// Its name in the plan.
+    pub name: String,
+    /// SHA-256 of its content.
+    pub fingerprint: String,
+    /// Cells.
+    pub cells: usize,
+    /// Genes.
+    pub genes: usize,
+}
+
+impl Run {
+    /// Begins a run in `folder`, or takes up the one that is there.
+    ///
+    /// # Errors
+    /// When the folder holds a run with other settings or another plan, or another process works on it.
+    pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        let lock = lock(folder)?;
+        let stages = Stages::open(&settings.plan)?;
+        let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
+        let card_path = folder.join("run.json");
+        if card_path.is_file() {
+            let there = read_card(folder)?;
+            if there.settings_hash != settings_hash || there.plan_hash != plan_hash {
+                let what = if there.plan_hash == plan_hash { "settings" } else { "another plan" };
+                return Err(Error::new(
+                    format!("this folder holds a run with other {what}").replace("other another", "another"),
+                )
+                .at_path(folder)
+                .help(
+                    "choose another folder with --out, or delete this one; a run's settings never change",
+                ));
+            }
+        }
+        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, _lock: lock };
+        if !card_path.is_file() {
+            run.write_cards()?;
+        }
+        Ok(run)
+    }
+
+    /// Opens a run that was begun.
+    ///
+    /// # Errors
+    /// When the folder holds no run, its stores are gone, or another process works on it.
+    pub fn open(folder: &Path) -> Result<Self> {
+        read_card(folder)?;
+        let settings = RunSettings::read(&folder.join("run.toml"))?;
+        Self::begin(folder, settings)
+    }
+
+    /// Writes the settings, the plan and the card; the card last.
+    fn write_cards(&self) -> Result<()> {
+        let mut plan = self.stages.plan.clone();
+        for (store, open) in plan.stores.iter_mut().zip(&self.stages.stores) {
+            store.path = std::path::absolute(open.path()).unwrap_or_else(|_| open.path().to_owned());
+        }
+        let settings = RunSettings { plan: "plan.toml".into(), ..self.settings.clone() };
+        files::write_bytes(&self.folder.join("plan.toml"), plan.to_text()?.as_bytes())?;
+        files::write_bytes(&self.folder.join("run.toml"), settings.to_text()?.as_bytes())?;
+        let text = serde_json::to_string_pretty(&self.card()?)
+            .map_err(|e| Error::new(format!("cannot write run.json: {e}")).at_path(&self.folder))?;
+        files::write_bytes(&self.folder.join("run.json"), text.as_bytes())
+    }
+
+    fn card(&self) -> Result<RunCard> {
+        let plan = &self.stages.plan;
+        let stages = plan.stages.iter().enumerate().map(|(index, stage)| {
+            let cells = &self.stages.cells[index];
+            let probe = self.stages.probes[index].as_ref().zip(stage.probe.as_ref()).map(|(cells, probe)| {
+                ProbeCard {
+                    store: probe.store.clone(),
+                    label: probe.label.clone(),
+                    classes: cells.split.classes.clone(),
+                    train: cells.split.train.len(),
+                    test: cells.split.test.len(),
+                    notices: cells.split.notices.clone(),
+                }
+            });
+            StageCard {
+                index,
+                name: stage.name.clone(),
+                genes: self.stages.partition.tokens_of(index).len(),
+                train_cells: cells.train.len(),
+                held_out_cells: cells.held_out.len(),
+                probe,
+            }
+        });
+        let methods = self.settings.methods.iter().map(|(name, settings)| {
+            Ok(MethodCard {
+                name: name.clone(),
+                settings: serde_json::to_value(settings).map_err(|e| Error::new(e).at(name))?,
+                chains: (0..=self.stages.last()).map(|k| self.chain(name, k).to_owned()).collect(),
+            })
+        });
+        let stores = plan.stores.iter().zip(&self.stages.stores).map(|(named, store)| StoreCard {
+            name: named.name.clone(),
+            fingerprint: named.fingerprint.clone(),
+            cells: store.cells(),
+            genes: store.genes().len(),
+        });
+        Ok(RunCard {
+            genil: env!("CARGO_PKG_VERSION").into(),
+            command: "genil train run.toml && genil evaluate . && genil report .".into(),
+            settings_hash: self.settings_hash.clone(),
+            plan_hash: self.plan_hash.clone(),
+            seeds: self.settings.seeds.clone(),
+            methods: methods.collect::<Result<_>>()?,
+            stages: stages.collect(),
+            stores: stores.collect(),
+        })
+    }
+
+    /// The chain that holds a method's model of a stage: the method's own from the first stage on that it
+    /// trains otherwise than fine-tuning does.
+    pub fn chain<'a>(&self, method: &'a str, stage: usize) -> &'a str {
+        let departs = |name: &str| {
+            self.settings.methods.get(name).is_some_and(|m| {
+                let method = m.build();
+                (0..=stage).any(|k| method.departs_at(k))
+            })
+        };
+        if method == UNTRAINED || departs(method) { method } else { SHARED }
+    }
+
+    /// The folder of a method's model of a stage.
+    pub fn model_folder(&self, seed: u64, method: &str, stage: usize) -> PathBuf {
+        let chain = self.chain(method, stage);
+        self.folder.join("models").join(format!("seed-{seed}")).join(chain).join(format!("stage-{stage}"))
+    }
+
+    /// Every (seed, method, stage) whose model is trained on its own, each chain's stages in order.
+    pub fn units(&self) -> Vec<(u64, &str, usize)> {
+        let mut seen = std::collections::HashSet::new();
+        let mut units = Vec::new();
+        for &seed in &self.settings.seeds {
+            for name in self.settings.methods.keys() {
+                for stage in 0..=self.stages.last() {
+                    if seen.insert(self.model_folder(seed, name, stage)) {
+                        units.push((seed, name.as_str(), stage));
+                    }
+                }
+            }
+        }
+        units
+    }
+
+    /// Trains whatever is not trained yet. `save_every`: the least time between two saved states of a stage.
+    pub fn train(&self, save_every: Duration, progress: &dyn Progress) -> Result<()> {
+        for (seed, method, stage) in self.units() {
+            let folder = self.model_folder(seed, method, stage);
+            if !checkpoint::is_finished(&folder) {
+                self.train_unit((seed, method, stage), &folder, save_every, progress).map_err(|e| {
+                    e.at(format!(
+                        "seed {seed}, method '{method}', stage {stage} '{}'",
+                        self.stages.name(stage)
+                    ))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn train_unit(
+        &self,
+        (seed, name, stage): (u64, &str, usize),
+        folder: &Path,
+        save_every: Duration,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        let mut method = self.settings.methods[name].build();
+        let mut engine = self.engine_before(seed, name, stage)?;
+        if stage > 0 {
+            let before = self.model_folder(seed, name, stage - 1).join("memory.json");
+            if before.is_file() {
+                let memory = serde_json::from_str(&files::read_text(&before)?).map_err(|e| {
+                    Error::new(format!("the method's memory cannot be read: {e}")).at_path(&before)
+                })?;
+                method.restore(memory).map_err(|e| e.at_path(&before))?;
+            }
+        }
+        let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
+        let chain = self.chain(name, stage);
+        let what = format!("seed {seed} · {chain} · stage {stage} {}", self.stages.name(stage));
+        let begun = Instant::now();
+        let cells = train_stage(context, &mut *method, &mut *engine, folder, save_every, (&what, progress))?;
+
+        let memory = method.memory();
+        if chain != SHARED && !memory.is_null() {
+            files::write_bytes(&folder.join("memory.json"), memory.to_string().as_bytes())?;
+        }
+        checkpoint::write_model(folder, self.model_card((seed, name, stage), cells), engine.parameters())?;
+        checkpoint::remove_state(folder)?;
+        self.note_time((seed, chain, stage), begun.elapsed(), cells)
+    }
+
+    /// The model that stage `k` starts from: that of stage `k - 1` with rows for the new genes, or a new one.
+    fn engine_before(&self, seed: u64, name: &str, stage: usize) -> Result<Box<dyn Engine>> {
+        let rows = self.stages.partition.tokens_through(stage);
+        if stage == 0 {
+            return Ok(Box::new(CpuEngine::new(self.settings.model.clone(), rows, seed)?));
+        }
+        let mut engine = self.engine_after(seed, name, stage - 1)?;
+        engine.grow(rows, seed);
+        Ok(engine)
+    }
+
+    /// A method's model after a stage.
+    ///
+    /// # Errors
+    /// When it is not trained yet, or was trained on something else.
+    pub fn engine_after(&self, seed: u64, name: &str, stage: usize) -> Result<Box<dyn Engine>> {
+        let folder = self.model_folder(seed, name, stage);
+        if !checkpoint::is_finished(&folder) {
+            return Err(Error::new(format!(
+                "stage {stage} '{}' is not trained yet",
+                self.stages.name(stage)
+            ))
+            .at_path(&folder)
+            .help("run 'genil train' on this folder's run.toml first: it goes on where it stopped"));
+        }
+        let (card, parameters) = checkpoint::read_model(&folder)?;
+        if card.plan != self.plan_hash || card.settings != self.settings_hash {
+            return Err(Error::new("this model was trained with another plan or other settings")
+                .at_path(&folder)
+                .help("delete this stage's folder and train it again"));
+        }
+        let rows = self.stages.partition.tokens_through(stage);
+        let mut engine: Box<dyn Engine> = Box::new(CpuEngine::new(card.model, rows, seed)?);
+        engine.restore(parameters, None).map_err(|e| e.at_path(&folder))?;
+        Ok(engine)
+    }
+
+    /// A model of this run's size that was never trained, with the genes of all stages up to `stage`.
+    ///
+    /// # Errors
+    /// Never for checked settings.
+    pub fn engine_untrained(&self, seed: u64, stage: usize) -> Result<Box<dyn Engine>> {
+        let rows = self.stages.partition.tokens_through(stage);
+        Ok(Box::new(CpuEngine::new(self.settings.model.clone(), rows, seed)?))
+    }
+
+    fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> ModelCard {
+        let partition = &self.stages.partition;
+        let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
+        ModelCard {
+            format: checkpoint::FORMAT,
+            genil: env!("CARGO_PKG_VERSION").into(),
+            model: self.settings.model.clone(),
+            tokens: self.settings.tokens.clone(),
+            method: self.chain(name, stage).to_owned(),
+            seed,
+            stage,
+            stage_name: self.stages.name(stage).to_owned(),
+            cells,
+            plan: self.plan_hash.clone(),
+            settings: self.settings_hash.clone(),
+            weights: String::new(),
+            genes: (0..=stage).map(genes).collect(),
+        }
+    }
+
+    /// Appends a line to `timing.csv`.
+    fn note_time(
+        &self,
+        (seed, chain, stage): (u64, &str, usize),
+        time: Duration,
+        cells: usize,
+    ) -> Result<()> {
+        let path = self.folder.join("timing.csv");
+        let new = !path.is_file();
+        let steps = steps_of(&self.settings.train, stage, cells);
+        let seen = steps as f64 * self.settings.train.batch as f64;
+        let mut line = String::new();
+        if new {
+            line.push_str("chain,seed,stage,seconds,cells_per_second\n");
+        }
+        let seconds = time.as_secs_f64();
+        line.push_str(&format!("{chain},{seed},{stage},{seconds:.2},{:.1}\n", seen / seconds));
+        let io = |e: std::io::Error| Error::io("write", &path, &e);
+        let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
+        file.write_all(line.as_bytes()).map_err(io)
+    }
+}
+
+/// Reads a run's card.
+///
+/// # Errors
+/// When the folder holds no run.
+pub fn read_card(folder: &Path) -> Result<RunCard> {
+    let path = folder.join("run.json");
+    if !path.is_file() {
+        return Err(Error::new("no run is here: it has no run.json")
+            .at_path(folder)
+            .help("begin one with 'genil train run.toml', or name another folder"));
+    }
+    serde_json::from_str(&files::read_text(&path)?)
+        .map_err(|e| Error::new(format!("not a run's card that can be read: {e}")).at_path(&path))
+}
+
+/// Locks the folder for this process; the lock goes when the process does, however it ends.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(".lock");
+    let io = |e: std::io::Error| Error::io("lock", &path, &e);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::new("another genil is working on this folder")
+            .at_path(folder)
+            .help("wait until it ends, or give this run another folder with --out")),
+        Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+    }
+}

@@ -1,0 +1,77 @@
+//! The plan with its stores opened: the cells, genes and probes of every stage.
+
+use genil_base::{Error, Result};
+use genil_data::{GenePartition, Plan, ProbeSplit, StageCells, Store, stage_cells};
+use std::path::Path;
+
+/// Everything a plan says, resolved on its data.
+pub struct Stages {
+    /// The plan.
+    pub plan: Plan,
+    /// Its stores, in the plan's order.
+    pub stores: Vec<Store>,
+    /// The model's tokens.
+    pub partition: GenePartition,
+    /// Training and held-out cells of every stage.
+    pub cells: Vec<StageCells>,
+    /// The labelled data set of every stage that has one.
+    pub probes: Vec<Option<ProbeCells>>,
+}
+
+/// A labelled data set and its division.
+pub struct ProbeCells {
+    /// Its store's place in [`Stages::stores`].
+    pub store: u16,
+    /// The cells of each part and their classes.
+    pub split: ProbeSplit,
+}
+
+impl Stages {
+    /// Reads a plan, opens its stores and resolves it.
+    ///
+    /// # Errors
+    /// As [`Plan::read`] and [`Store::open`]; when a store's content is not what the plan was made on.
+    pub fn open(plan: &Path) -> Result<Self> {
+        let plan_path = plan;
+        let plan = Plan::read(plan_path)?;
+        let in_plan = |e: Error| e.at_path(plan_path);
+        let mut stores = Vec::with_capacity(plan.stores.len());
+        for named in &plan.stores {
+            let store = Store::open(&named.path).map_err(in_plan)?;
+            if store.fingerprint() != named.fingerprint {
+                return Err(in_plan(
+                    Error::new(format!(
+                        "the store '{}' is not the one that the plan was made on",
+                        named.name
+                    ))
+                    .at_path(&named.path)
+                    .help("make the plan again with 'genil plan', or bring back the store as it was"),
+                ));
+            }
+            stores.push(store);
+        }
+        let cells = stage_cells(&plan, &stores).map_err(in_plan)?;
+        let partition = GenePartition::new(&plan, &stores, &cells).map_err(in_plan)?;
+        let mut probes = Vec::with_capacity(plan.stages.len());
+        for (k, stage) in plan.stages.iter().enumerate() {
+            let probe = stage.probe.as_ref().map(|probe| {
+                let store = plan.stores.iter().position(|s| s.name == probe.store);
+                let store =
+                    store.ok_or_else(|| Error::new(format!("the store '{}' is not listed", probe.store)))?;
+                Ok(ProbeCells { store: store as u16, split: ProbeSplit::new(&plan, k, &stores)? })
+            });
+            probes.push(probe.transpose().map_err(in_plan)?);
+        }
+        Ok(Self { plan, stores, partition, cells, probes })
+    }
+
+    /// `K`: the last stage.
+    pub fn last(&self) -> usize {
+        self.plan.stages.len() - 1
+    }
+
+    /// The name of stage `k`.
+    pub fn name(&self, stage: usize) -> &str {
+        &self.plan.stages[stage].name
+    }
+}

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Everything that a change must pass: formatting, lints, documentation, all tests (the slow ones too).
+set -eu
+cd "$(dirname "$0")"
+. ./need-rust.sh
+export GENIL_SLOW=1
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+cargo test --workspace --locked
