@@ -137,8 +137,8 @@ fn one_seed_has_no_interval_and_the_report_says_so() {
 
 #[test]
 fn methods_that_differ_by_chance_are_not_put_in_an_order() {
-    let mut fixture = Fixture::default();
-    fixture.methods = vec![("finetune", 0.05, 0.0), ("replay", 0.05, 0.0)];
+    let methods = vec![("finetune", 0.05, 0.0), ("replay", 0.05, 0.0)];
+    let fixture = Fixture { methods, ..Fixture::default() };
     let text = summary(&fixture);
     assert!(text.contains("not clearly"), "{text}");
     assert!(text.contains("overlap") && text.contains("holds 0"), "{text}");
