@@ -18,6 +18,8 @@ pub const MIN_CLASS: usize = 5;
 
 /// Searches for a division by groups from so many starts; the best is taken.
 const STARTS: u64 = 8;
+/// A division by groups is accepted if every class gets at least this part of its due on either side.
+const FAIR: f64 = 1.0 / 3.0;
 /// With more groups than this, single moves suffice and exchanges of two are not tried.
 const EXCHANGED_GROUPS: usize = 128;
 
@@ -98,8 +100,8 @@ impl ProbeSplit {
             Some((_, Some(part))) => (part, true),
             Some((column, None)) => {
                 notices.push(format!(
-                    "'{column}' cannot divide the cells with every class on both sides: they are divided one \
-                     by one, so that cells of the same {column} are in training and in test"
+                    "with the groups of '{column}' kept together, a class would have too few cells in training \
+                     or test: cells are divided one by one"
                 ));
                 (by_cell(&cells, classes.len(), test, key), false)
             }
@@ -192,11 +194,11 @@ fn by_cell(cells: &[Labelled], classes: usize, share: f64, key: Key) -> Vec<bool
     part
 }
 
-/// Like [`by_cell`], but groups stay together; nothing when no way was found to have every class on
-/// both sides.
+/// Like [`by_cell`], but groups stay together; nothing when no way was found to give every class a
+/// [`FAIR`] part on both sides.
 ///
 /// Local search: from a random start, move one group or exchange two while that lowers the cost,
-/// which is first the number of classes that one side lacks, then Σ over classes of
+/// which is first the number of classes without a fair part, then Σ over classes of
 /// (share in the part − `share`)².
 fn by_group(cells: &[Labelled], classes: usize, share: f64, key: Key) -> Option<Vec<bool>> {
     let mut numbers = HashMap::new();
@@ -222,14 +224,16 @@ fn by_group(cells: &[Labelled], classes: usize, share: f64, key: Key) -> Option<
     (cost.0 == 0).then(|| group_of.into_iter().map(|group| chosen[group]).collect())
 }
 
-/// Classes that a side lacks, and the squared deviation from the share.
+/// Classes without a fair part on either side, and the squared deviation from the share.
 type Cost = (usize, f64);
 
 fn search(sizes: &[Vec<usize>], totals: &[usize], share: f64, key: Key) -> (Vec<bool>, Cost) {
     let cost = |part: &[usize]| {
-        let present = || part.iter().zip(totals).filter(|(_, total)| **total > 0);
-        let lacking = present().filter(|(n, total)| **n == 0 || n == total).count();
-        (lacking, present().map(|(&n, &total)| (n as f64 / total as f64 - share).powi(2)).sum())
+        let present = part.iter().zip(totals).filter(|(_, total)| **total > 0);
+        let gets = present.map(|(&n, &total)| n as f64 / total as f64);
+        let fair = |gets: &f64| *gets >= FAIR * share && 1.0 - *gets >= FAIR * (1.0 - share);
+        let unfair = gets.clone().filter(|gets| !fair(gets)).count();
+        (unfair, gets.map(|gets| (gets - share).powi(2)).sum())
     };
     let mut chosen: Vec<bool> = (0..sizes.len()).map(|group| key.uniform(group as u64) < share).collect();
     let mut part = vec![0; totals.len()];
@@ -325,8 +329,17 @@ mod tests {
         let cells = [vec![("a", "d0"); 20], vec![("b", "d1"); 20]].concat();
         let split = split(&cells, Some("donor")).unwrap();
         assert!(!split.grouped);
-        assert!(split.notices[0].starts_with("'donor' cannot divide"), "{:?}", split.notices);
+        assert!(split.notices[0].contains("'donor' kept together"), "{:?}", split.notices);
         assert_eq!((split.train.len(), split.test.len()), (28, 12));
+    }
+
+    #[test]
+    fn a_group_that_holds_most_of_a_class_is_divided_for_a_fair_test() {
+        let known = (0..6).flat_map(|i| vec![("a", ["d0", "d1", "d2"][i % 3]); 10]);
+        let cells: Vec<_> = known.chain(vec![("b", "unknown"); 95]).chain(vec![("b", "d0"); 5]).collect();
+        let split = split(&cells, Some("donor")).unwrap();
+        assert!(!split.grouped, "5 of 100 cells are no test of a class");
+        assert_eq!(split.test.iter().filter(|cell| cell.label == 1).count(), 30);
     }
 
     #[test]

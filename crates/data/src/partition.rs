@@ -238,9 +238,13 @@ fn check_stage_genes(stage: &Stage, store: &Store, train: &[CellRef]) -> Result<
     Ok(())
 }
 
+/// The gene of `store` with this very symbol.
+pub(crate) fn gene_of(store: &Store, symbol: &str) -> Option<u32> {
+    store.genes().find(symbol).filter(|&gene| store.genes().symbol(gene) == symbol)
+}
+
 fn not_in<'a>(store: &Store, genes: &'a [String]) -> Vec<&'a str> {
-    let known: HashSet<&str> = store.genes().iter().map(|(_, symbol)| symbol).collect();
-    genes.iter().map(String::as_str).filter(|gene| !known.contains(gene)).collect()
+    genes.iter().map(String::as_str).filter(|gene| gene_of(store, gene).is_none()).collect()
 }
 
 fn training_cells(cells: &[StageCells], stage: usize) -> &[CellRef] {

@@ -61,6 +61,15 @@ impl Adam {
         }
     }
 
+    /// Notes the rows of the gene embedding that have a gradient already.
+    pub fn touch_where(&mut self, gradients: &Tensors) {
+        let genes = &gradients.0[GENES];
+        let rows = genes.data.chunks_exact(genes.shape[1]);
+        for (touched, row) in self.touched.iter_mut().zip(rows) {
+            *touched |= row.iter().any(|&g| g != 0.0);
+        }
+    }
+
     /// Adds embedding rows that have never moved.
     pub fn grow(&mut self, rows: usize, width: usize) {
         self.touched.resize(rows, false);

@@ -7,6 +7,8 @@
 //! * [`batch`]: cells laid end to end, without padding, and the positions asked for.
 //! * [`outputs`]: what the model says there, and the gradients of a loss in it.
 //! * [`Engine`]: the trait that every method against forgetting is written on.
+//! * [`CpuEngine`]: the trait on processors.
+//! * [`reference`]: the same model, plain and in f64, as the oracle of the tests.
 //!
 //! Axis letters, here and everywhere: `B` cells of a batch, `R` tokens of a batch (all cells end
 //! to end), `T` tokens of one cell, `P` positions asked for, `d` width, `V` vocabulary.
@@ -18,6 +20,7 @@ mod cpu;
 mod dropout;
 mod layout;
 pub mod outputs;
+pub mod reference;
 mod rows;
 pub mod tensors;
 

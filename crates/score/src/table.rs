@@ -18,6 +18,19 @@ pub enum Cell {
     Missing,
 }
 
+impl Cell {
+    /// As [`number`], [`with_bounds`] and [`thousands`] write it; "–" where it is missing.
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Count(count) => thousands(*count),
+            Self::Number(value) => number(*value),
+            Self::Interval(interval) => with_bounds(interval),
+            Self::Missing => MISSING.to_owned(),
+        }
+    }
+}
+
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -67,16 +80,9 @@ impl Table {
     pub fn to_markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let escape = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ");
-        let show = |cell: &Cell| match cell {
-            Cell::Text(text) => escape(text),
-            Cell::Count(count) => count.to_string(),
-            Cell::Number(value) => number(*value),
-            Cell::Interval(interval) => with_bounds(interval),
-            Cell::Missing => MISSING.to_owned(),
-        };
+        let show = |cell: &Cell| escape(&cell.for_people());
         let mut out = line(self.header.iter().map(|name| escape(name)).collect());
-        let numeric = |c: usize| self.rows.iter().any(|r| !matches!(r.get(c), None | Some(Cell::Text(_))));
-        let rule = |c| if numeric(c) { "--:" } else { "---" };
+        let rule = |c| if self.is_numeric(c) { "--:" } else { "---" };
         out += &line((0..self.header.len()).map(|c| rule(c).to_owned()).collect());
         for row in &self.rows {
             out += &line(self.padded(row).map(show).collect());
@@ -118,6 +124,34 @@ impl Table {
         out
     }
 
+    /// Aligned plain text for a terminal, words to the left and numbers to the right, one line per row.
+    pub fn to_text(&self) -> String {
+        let mut lines = vec![self.header.clone()];
+        lines.extend(self.rows.iter().map(|row| self.padded(row).map(Cell::for_people).collect()));
+        let width =
+            |c: usize| lines.iter().map(|line: &Vec<String>| line[c].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        let mut out = String::new();
+        for line in &lines {
+            for (c, (field, &width)) in line.iter().zip(&widths).enumerate() {
+                let gap = if c == 0 { "" } else { "  " };
+                let field =
+                    if self.is_numeric(c) { format!("{field:>width$}") } else { format!("{field:<width$}") };
+                out += gap;
+                out += &field;
+            }
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+        }
+        out
+    }
+
+    /// Whether a column holds anything but words.
+    fn is_numeric(&self, column: usize) -> bool {
+        let words = |row: &Vec<Cell>| matches!(row.get(column), None | Some(Cell::Text(_)));
+        !self.rows.iter().all(words)
+    }
+
     fn padded<'a>(&'a self, row: &'a [Cell]) -> impl Iterator<Item = &'a Cell> {
         row.iter().chain(std::iter::repeat(&Cell::Missing)).take(self.header.len())
     }
@@ -126,33 +160,73 @@ impl Table {
 /// What stands for a number that is not there.
 pub const MISSING: &str = "–";
 
-/// A number for people: three decimals, more for small ones (three significant digits), fewer for large ones;
+/// A number for people: three decimals, more for small ones (two significant digits), fewer for large ones;
 /// "–" for one that is not finite.
 pub fn number(value: f64) -> String {
     let size = value.abs();
-    let decimals = match size {
-        _ if !size.is_finite() => return MISSING.to_owned(),
-        _ if size == 0.0 || (0.0995..100.0).contains(&size) => 3,
+    if !size.is_finite() {
+        MISSING.to_owned()
+    } else if size >= 1e9 || (size > 0.0 && size < 1e-6) {
+        format!("{value:.1e}").replace('-', "−")
+    } else {
+        fixed(value, decimals(size))
+    }
+}
+
+/// A count with separators: `25,630`.
+pub fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn decimals(size: f64) -> usize {
+    match size {
         _ if size >= 10_000.0 => 0,
         _ if size >= 100.0 => 1,
-        _ if size < 1e-6 => return format!("{value:.1e}").replace('-', "−"),
-        // 0.0123 has its first digit at the second place: 2 + 2 decimals.
-        _ => (-size.log10().floor()) as usize + 2,
-    };
+        _ if size >= 0.01 || size == 0.0 => 3,
+        // 0.00123 has its first digit at the third place.
+        _ => (1.0 - size.log10().floor()) as usize,
+    }
+}
+
+/// Value, lower and upper bound with the decimals of the largest, as [`number`] writes it; more where the interval
+/// is so narrow that its bounds would look alike. `None` where no interval is known.
+pub fn bounded(it: &Interval) -> Option<[String; 3]> {
+    let all = [it.value, it.low, it.high];
+    if !it.has_bounds() || !it.value.is_finite() {
+        return None;
+    }
+    let size = all.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    if !(1e-6..1e9).contains(&size) {
+        return Some(all.map(number));
+    }
+    let width = it.high - it.low;
+    let narrow = if width > size * 1e-6 { decimals(width.min(9.0)) } else { 0 };
+    Some(all.map(|v| fixed(v, decimals(size).max(if size < 100.0 { narrow } else { 0 }))))
+}
+
+/// `0.253 [0.241, 0.270]`, or the value alone where no interval is known.
+pub fn with_bounds(it: &Interval) -> String {
+    match bounded(it) {
+        Some([value, low, high]) => format!("{value} [{low}, {high}]"),
+        None => number(it.value),
+    }
+}
+
+/// With a minus sign of its own, and none before a zero.
+fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
         Some(digits) if digits.chars().any(|c| c.is_ascii_digit() && c != '0') => format!("−{digits}"),
         Some(digits) => digits.to_owned(),
         None => text,
-    }
-}
-
-/// `0.253 [0.241, 0.270]`, or the value alone where no interval is known.
-pub fn with_bounds(it: &Interval) -> String {
-    if it.has_bounds() {
-        format!("{} [{}, {}]", number(it.value), number(it.low), number(it.high))
-    } else {
-        number(it.value)
     }
 }
 
@@ -203,6 +277,13 @@ mod tests {
     }
 
     #[test]
+    fn text_is_aligned() {
+        let expected = "method                    loss\na|b, \"c\"  0.253 [0.250, 0.261]\n\
+                        joint                    0.123\nnone                         –\n";
+        assert_eq!(table().to_text(), expected);
+    }
+
+    #[test]
     fn a_matrix_is_a_table_of_stages_and_sets() {
         let matrix = Matrix::from_fn(2, 2, |k, j| (j <= k).then_some((k + j) as f64 / 10.0));
         let names = ["base".to_owned(), "pbmc".to_owned()];
@@ -211,13 +292,31 @@ mod tests {
     }
 
     #[test]
+    fn counts_have_separators() {
+        let shown = [0, 999, 1_000, 25_630, 1_234_567].map(thousands);
+        assert_eq!(shown, ["0", "999", "1,000", "25,630", "1,234,567"]);
+    }
+
+    #[test]
+    fn an_interval_has_the_same_decimals_throughout() {
+        let show = |value, low, high| with_bounds(&Interval { value, low, high });
+        assert_eq!(show(0.02763, 0.01482, 0.04044), "0.028 [0.015, 0.040]");
+        assert_eq!(show(-0.00348, -0.0244, 0.0174), "−0.003 [−0.024, 0.017]");
+        assert_eq!(show(123.4, 100.0, 150.0), "123.4 [100.0, 150.0]");
+        assert_eq!(show(0.2531, 0.2529, 0.2533), "0.25310 [0.25290, 0.25330]");
+        assert_eq!(show(0.5, 0.5, 0.5), "0.500 [0.500, 0.500]");
+        assert_eq!(show(0.5, f64::NAN, f64::NAN), "0.500");
+        assert_eq!(show(0.5, 0.5, 1e300), "0.500 [0.500, 1.0e300]", "absurd numbers are no reason to panic");
+    }
+
+    #[test]
     fn digits_are_sensible() {
         let cases = [
             (0.0, "0.000"),
             (0.25, "0.250"),
-            (-0.0004, "−0.000400"),
-            (0.01234, "0.0123"),
-            (0.09996, "0.100"),
+            (-0.0004, "−0.00040"),
+            (0.00567, "0.0057"),
+            (0.01234, "0.012"),
             (2.34567, "2.346"),
             (1234.56, "1234.6"),
             (123456.0, "123456"),

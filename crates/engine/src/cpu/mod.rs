@@ -55,6 +55,8 @@ pub struct CpuEngine {
     weights: Weights,
     /// Whether `weights` are those of `parameters`.
     packed: bool,
+    /// Whether there are gradients that no step has used.
+    pending: bool,
     /// Dropout of the forward pass that a backward pass may follow.
     kept: Option<Dropout>,
 }
@@ -87,6 +89,7 @@ impl CpuEngine {
             weights: Weights::new(vector, &layout, config.width, config.ffn),
             vector,
             packed: false,
+            pending: false,
             layout,
             gradients: zeros(&parameters),
             config,
@@ -283,6 +286,7 @@ impl Engine for CpuEngine {
     fn backward(&mut self, gradients: &OutputGradients) -> Result<()> {
         let dropout = self.check(gradients)?;
         self.kept = None;
+        self.pending = true;
         self.run_back(gradients, dropout);
         Ok(())
     }
@@ -290,7 +294,7 @@ impl Engine for CpuEngine {
     fn step(&mut self, learning_rate: f32) {
         let adam = self.adam.get_or_insert_with(|| Adam::new(&self.parameters));
         adam.step(&mut self.parameters, &mut self.gradients, learning_rate);
-        (self.kept, self.packed) = (None, false);
+        (self.kept, self.packed, self.pending) = (None, false, false);
     }
 
     fn parameters(&self) -> &Tensors {
@@ -327,6 +331,11 @@ impl Engine for CpuEngine {
 
     fn restart_optimizer(&mut self) {
         self.adam = None;
+        if self.pending {
+            let mut adam = Adam::new(&self.parameters);
+            adam.touch_where(&self.gradients);
+            self.adam = Some(adam);
+        }
     }
 
     fn optimizer(&self) -> OptimizerState {
@@ -353,7 +362,7 @@ impl Engine for CpuEngine {
         self.gradients = zeros(&parameters);
         self.parameters = parameters;
         self.adam = adam;
-        (self.kept, self.packed) = (None, false);
+        (self.kept, self.packed, self.pending) = (None, false, false);
         Ok(())
     }
 

@@ -1,0 +1,124 @@
+//! `report.html`: one file without a network, from the answer down to the settings.
+
+mod genes;
+mod making;
+mod matrices;
+mod overview;
+mod probes;
+
+use crate::charts::{Figure, Topic, XMLNS};
+use crate::run::Run;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The whole page. Every name and text of the run is escaped.
+pub fn html(run: &Run, figures: &[Figure]) -> String {
+    let name = run.name();
+    let sections = [
+        ("sets", "Gene sets, stage by stage", trajectories(figures)),
+        ("matrices", "Matrices", Some(matrices::section(run))),
+        ("forgetting", "Forgetting", forgetting(figures)),
+        ("training", "Training", training(run, figures)),
+        ("genes", "Genes", genes::section(run, figures)),
+        ("probes", "Probes", probes::section(run)),
+        ("making", "How it was made", Some(making::section(run))),
+    ];
+    let sections: Vec<_> =
+        sections.into_iter().filter_map(|(id, title, body)| Some((id, title, body?))).collect();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "What " (name) " forgot" }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    p.run { b { "genil" } " report of the run " b { (name) } }
+                    nav aria-label="Sections" {
+                        @for (id, title, _) in &sections { a href={ "#" (id) } { (title) } " " }
+                    }
+                }
+                main {
+                    (overview::section(run, figures))
+                    @for (id, title, body) in &sections {
+                        section id=(id) { h2 { (title) } (body) }
+                    }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// A figure as part of the page, under its caption, with a link to its file.
+fn figure(figure: &Figure) -> Markup {
+    html! {
+        figure {
+            figcaption { b { (figure.caption) } " " a href={ "figures/" (figure.name) ".svg" } { "SVG" } }
+            (PreEscaped(figure.svg.replacen(XMLNS, "", 1)))
+        }
+    }
+}
+
+fn of_topic(figures: &[Figure], topic: Topic) -> impl Iterator<Item = &Figure> {
+    figures.iter().filter(move |f| f.topic == topic)
+}
+
+fn panels<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<Markup> {
+    let mut figures = figures.peekable();
+    figures.peek()?;
+    Some(html! { div.panels { @for f in figures { (figure(f)) } } })
+}
+
+fn trajectories(figures: &[Figure]) -> Option<Markup> {
+    let panels = panels(of_topic(figures, Topic::Trajectory))?;
+    Some(html! {
+        p.note { "The regression loss on each set, from the stage that learnt it to the last. A line that climbs is
+            forgetting. Bars are 95 % intervals." }
+        (panels)
+    })
+}
+
+fn forgetting(figures: &[Figure]) -> Option<Markup> {
+    let panels = panels(of_topic(figures, Topic::Forgetting))?;
+    Some(html! {
+        p.note { "How much worse a gene set is after the last stage " i { "K" } " than right after its own stage "
+            i { "j" } ". Filled: the mean over sets with its 95 % interval over seeds; hollow: single sets." }
+        (formula("regression", "Δ = mean over 1 ≤ j < K of ( L[K][j] − L[j][j] )"))
+        (formula("classification", "Δ = mean over 1 ≤ j < K of ( A[j][j] − A[K][j] )"))
+        p.note { "First minus last, as in Qi et al., AAAI 2026 (arXiv 2511.13762). Below 0, later stages helped. With a
+            single stage after the base, the base genes (j = 0) take the place of the earlier sets." }
+        (panels)
+    })
+}
+
+fn formula(name: &str, text: &str) -> Markup {
+    html! { p.formula { span { (name) } code { (text) } } }
+}
+
+fn training(run: &Run, figures: &[Figure]) -> Option<Markup> {
+    let stages: Vec<_> = run
+        .manifest
+        .stages
+        .iter()
+        .enumerate()
+        .filter_map(|(k, stage)| Some((k, stage, panels(of_topic(figures, Topic::LossCurve(k)))?)))
+        .collect();
+    (!stages.is_empty()).then(|| {
+        html! {
+            p.note { "The value head's loss on masked training positions, old and new genes apart; the mean over seeds.
+                While one falls, the other may rise: that is forgetting as it happens." }
+            @for (k, stage, panels) in &stages {
+                div.stage { h3 { "Stage " (k) ": " (stage.name) } (panels) }
+            }
+        }
+    })
+}

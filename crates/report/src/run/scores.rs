@@ -1,0 +1,120 @@
+//! `scores.csv`, `summary.csv` and `timing.csv`.
+
+use super::{Manifest, rows};
+use genil_base::Result;
+use genil_score::Interval;
+use serde::Deserialize;
+use std::path::Path;
+
+/// The gene set of rows that are derived from a whole matrix.
+const DERIVED: &str = "all";
+
+/// One entry of one matrix. Method, seed and set are places in `run.json`.
+#[derive(Debug, Clone)]
+pub struct Score {
+    /// The method.
+    pub method: usize,
+    /// The seed.
+    pub seed: usize,
+    /// After this stage.
+    pub stage: usize,
+    /// On this gene set.
+    pub set: usize,
+    /// In this measure.
+    pub metric: String,
+    /// The score, with its interval over cells where there is one.
+    pub score: Interval,
+}
+
+#[derive(Deserialize)]
+struct ScoreRow {
+    method: String,
+    seed: u64,
+    stage: usize,
+    gene_set: String,
+    metric: String,
+    #[serde(deserialize_with = "rows::number")]
+    value: Option<f64>,
+    #[serde(deserialize_with = "rows::number")]
+    low: Option<f64>,
+    #[serde(deserialize_with = "rows::number")]
+    high: Option<f64>,
+}
+
+/// Reads `scores.csv`. Derived rows are left out: a report derives them from the matrices again.
+pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
+    rows::read(path, |row: ScoreRow| {
+        let Some(value) = row.value else { return Ok(None) };
+        if row.gene_set == DERIVED {
+            return Ok(None);
+        }
+        let nan = f64::NAN;
+        let score = match (row.low, row.high) {
+            (Some(low), Some(high)) if low <= high => Interval { value, low, high },
+            _ => Interval { value, low: nan, high: nan },
+        };
+        Ok(Some(Score {
+            method: manifest.method(&row.method)?,
+            seed: manifest.seed(row.seed)?,
+            stage: manifest.stage(row.stage)?,
+            set: manifest.set(&row.gene_set)?,
+            metric: row.metric,
+            score,
+        }))
+    })
+}
+
+/// One line of `summary.csv`, shown as it is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SummaryRow {
+    /// The method.
+    pub method: String,
+    /// The measure.
+    pub metric: String,
+    /// The mean over seeds.
+    #[serde(deserialize_with = "rows::number")]
+    pub value: Option<f64>,
+    /// Its interval; empty with one seed.
+    #[serde(deserialize_with = "rows::number")]
+    pub low: Option<f64>,
+    /// As `low`.
+    #[serde(deserialize_with = "rows::number")]
+    pub high: Option<f64>,
+    /// Number of seeds.
+    pub seeds: Option<usize>,
+}
+
+impl SummaryRow {
+    /// The value with the bounds that are known.
+    pub fn interval(&self) -> Option<Interval> {
+        let (low, high) = (self.low.unwrap_or(f64::NAN), self.high.unwrap_or(f64::NAN));
+        Some(Interval { value: self.value?, low, high })
+    }
+}
+
+/// Reads `summary.csv`.
+pub fn read_summary(path: &Path) -> Result<Vec<SummaryRow>> {
+    rows::read(path, |row| Ok(Some(row)))
+}
+
+/// One line of `timing.csv`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Timing {
+    /// The method.
+    pub method: String,
+    /// The seed.
+    pub seed: u64,
+    /// The stage.
+    pub stage: usize,
+    /// Training time.
+    #[serde(deserialize_with = "rows::number")]
+    pub seconds: Option<f64>,
+    /// Training speed.
+    #[serde(deserialize_with = "rows::number")]
+    pub cells_per_second: Option<f64>,
+}
+
+/// Reads `timing.csv`.
+pub fn read_timing(path: &Path) -> Result<Vec<Timing>> {
+    rows::read(path, |row| Ok(Some(row)))
+}

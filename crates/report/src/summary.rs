@@ -1,0 +1,44 @@
+//! One row per method: what it forgot, and what the new genes cost.
+
+use crate::metric;
+use crate::run::Run;
+use crate::{measures, verdict};
+use genil_score::{Cell, Table};
+
+/// Method, Δ regression, Δ classification (where there are probes), loss on the newest genes.
+pub fn table(run: &Run) -> Table {
+    let regression = metric::regression(run);
+    let classification = metric::classification(run);
+    let last = &run.manifest.stages[run.manifest.last()].name;
+    let mut table = Table::new(&["method", "forgetting (regression)"]);
+    if classification.is_some() {
+        table.header.push("forgetting (classification)".to_owned());
+    }
+    table.header.push(format!("loss on newest genes ({last})"));
+    for (m, method) in run.manifest.methods.iter().enumerate() {
+        let mut row = vec![Cell::from(method.name.as_str()), measures::forgetting(run, m, regression).into()];
+        if let Some(metric) = classification {
+            row.push(measures::forgetting(run, m, metric).into());
+        }
+        row.push(measures::newest(run, m, regression).into());
+        table.rows.push(row);
+    }
+    table
+}
+
+/// The summary for a terminal: the table, the verdict and its limits.
+pub fn text(run: &Run) -> String {
+    let seeds = &run.manifest.seeds;
+    let over = match seeds.len() {
+        1 => "one seed: no interval over seeds".to_owned(),
+        n => format!("mean over {n} seeds [95 % interval]"),
+    };
+    let verdict = verdict::verdict(run);
+    let mut out = table(run).to_text();
+    out += &format!("({over})\n\n{}\n{}\n", verdict.headline, verdict.answer);
+    for caveat in &verdict.caveats {
+        out += caveat;
+        out.push('\n');
+    }
+    out
+}
