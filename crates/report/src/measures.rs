@@ -2,7 +2,7 @@
 
 use crate::metric::Metric;
 use crate::run::Run;
-use genil_score::{Interval, Matrix, over_seeds, per_set_forgetting};
+use genil_score::{Better, Interval, Matrix, over_seeds};
 
 /// One matrix per seed, in the order of the seeds.
 pub fn matrices(run: &Run, method: usize, metric: Metric) -> Vec<Matrix> {
@@ -42,6 +42,12 @@ pub fn old_sets(run: &Run) -> std::ops::Range<usize> {
         1 => 0..1,
         last => 1..last,
     }
+}
+
+/// For each gene set, how much worse it is after the last stage than after its own.
+fn per_set_forgetting(matrix: &Matrix, better: Better) -> Vec<Option<f64>> {
+    let last = matrix.rows().saturating_sub(1);
+    (0..matrix.columns()).map(|j| Some(better.worse(matrix.get(last, j)?, matrix.get(j, j)?))).collect()
 }
 
 /// Forgetting of every seed: the mean over [`old_sets`] of how much worse the set is after the last stage than

@@ -1,7 +1,7 @@
 //! Phrases that several parts share.
 
 use crate::run::Run;
-use genil_score::table::number;
+use genil_score::table::{number, thousands};
 
 /// What the run calls old genes: the sets whose forgetting is its question.
 pub fn old_genes(run: &Run) -> String {
@@ -21,19 +21,6 @@ pub fn signed(value: f64) -> String {
 /// `1 cell`, `2 cells`.
 pub fn counted(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {one}s", thousands(n)) }
-}
-
-/// `25,630`.
-pub fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A name as part of a file name: letters, digits, `-` and `_` stay; where another character is replaced, a few digits of the

@@ -27,6 +27,16 @@ pub enum Better {
     Higher,
 }
 
+impl Better {
+    /// How much worse `a` is than `b`; below 0 where it is better.
+    pub fn worse(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Lower => a - b,
+            Self::Higher => b - a,
+        }
+    }
+}
+
 /// A signed difference on one gene set, or its mean over sets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contrast {
@@ -62,7 +72,7 @@ pub fn contrasts<'a>(
         }
     };
     // +1 or −1, so that sign · (a − b) is worse(a, b).
-    let sign = if better == Better::Lower { 1.0 } else { -1.0 };
+    let sign = better.worse(1.0, 0.0);
     let mut all = Vec::new();
     let mut add =
         |name: &'static str, sign: f64, pairs: Vec<(usize, Option<&Measured>, Option<&Measured>)>| {

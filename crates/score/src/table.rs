@@ -19,11 +19,11 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// As [`number`] and [`with_bounds`] write it; "–" where it is missing.
+    /// As [`number`], [`with_bounds`] and [`thousands`] write it; "–" where it is missing.
     pub fn for_people(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Count(count) => count.to_string(),
+            Self::Count(count) => thousands(*count),
             Self::Number(value) => number(*value),
             Self::Interval(interval) => with_bounds(interval),
             Self::Missing => MISSING.to_owned(),
@@ -173,6 +173,19 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// A count with separators: `25,630`.
+pub fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 fn decimals(size: f64) -> usize {
     match size {
         _ if size >= 10_000.0 => 0,
@@ -276,6 +289,12 @@ mod tests {
         let names = ["base".to_owned(), "pbmc".to_owned()];
         let csv = "after stage,base,pbmc\nbase,0,\npbmc,0.1,0.2\n";
         assert_eq!(Table::of_matrix(&matrix, &names).to_csv(), csv);
+    }
+
+    #[test]
+    fn counts_have_separators() {
+        let shown = [0, 999, 1_000, 25_630, 1_234_567].map(thousands);
+        assert_eq!(shown, ["0", "999", "1,000", "25,630", "1,234,567"]);
     }
 
     #[test]

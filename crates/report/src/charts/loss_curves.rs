@@ -2,7 +2,7 @@
 
 use super::canvas::{Axis, INK, Mark, Panel, draw};
 use super::{Figure, Topic, mark};
-use crate::run::{Curve, Point, Run};
+use crate::run::{Point, Run};
 use crate::wording;
 use genil_base::Result;
 use std::collections::BTreeMap;
@@ -30,48 +30,26 @@ fn panel(
     what: &str,
     of: impl Fn(&Point) -> Option<f64>,
 ) -> Result<Option<Figure>> {
-    let mut lines: BTreeMap<Vec<usize>, BTreeMap<u64, Vec<f64>>> = BTreeMap::new();
-    for curve in run.curves.iter().filter(|c| c.stage == stage) {
-        let line = lines.entry(curve.methods.clone()).or_default();
-        for (step, value) in values(curve, &of) {
-            line.entry(step).or_default().push(value);
-        }
-    }
-    lines.retain(|_, line| line.len() > 1);
+    let lines = lines(run, stage, of);
     if lines.is_empty() {
         return Ok(None);
     }
-    let lines: Vec<(Vec<usize>, Vec<(f64, f64)>)> =
-        lines.into_iter().map(|(methods, line)| (methods, thinned(&line))).collect();
-    let style = |methods: &[usize]| match methods {
-        [one] => mark(run, *one),
-        _ => Mark::round(INK),
-    };
-    let name = |methods: &[usize]| {
-        let names: Vec<&str> = methods.iter().map(|&m| run.manifest.methods[m].name.as_str()).collect();
-        if names.len() == run.manifest.methods.len() && names.len() > 1 {
-            "all methods".into()
-        } else {
-            names.join(", ")
-        }
-    };
-    let points = || lines.iter().flat_map(|(_, line)| line.iter().copied());
+    let points = || lines.iter().flat_map(|line| line.points.iter().copied());
     let panel = Panel {
         size: (360, 240),
         x: Axis::around("training step", points().map(|p| p.0)),
         y: Axis::around("loss", points().map(|p| p.1)),
-        legend: lines.iter().map(|(methods, _)| (name(methods), style(methods))).collect(),
+        legend: lines.iter().map(|line| (line.name.clone(), line.mark)).collect(),
     };
     let set = &run.manifest.stages[stage].name;
     let title = format!("Training loss in stage {stage} ({set}): {what}");
     let svg = draw(&panel, &title, |pen| {
-        for (i, (methods, line)) in lines.iter().enumerate() {
-            let mark = style(methods);
-            pen.line(line, mark.colour, 1)?;
+        for (i, Line { mark, points, .. }) in lines.iter().enumerate() {
+            pen.line(points, mark.colour, 1)?;
             // A few marks along the line, at other places for every method.
-            let every = line.len().div_ceil(4);
-            for point in line.iter().skip((i + 1) * every / (lines.len() + 1)).step_by(every) {
-                pen.small(*point, mark)?;
+            let every = points.len().div_ceil(4);
+            for point in points.iter().skip((i + 1) * every / (lines.len() + 1)).step_by(every) {
+                pen.small(*point, *mark)?;
             }
         }
         Ok(())
@@ -80,17 +58,45 @@ fn panel(
     Ok(Some(Figure { name, caption: what.to_owned(), topic: Topic::LossCurve(stage), svg }))
 }
 
-fn values<'a>(
-    curve: &'a Curve,
-    of: &'a impl Fn(&Point) -> Option<f64>,
-) -> impl Iterator<Item = (u64, f64)> + 'a {
-    curve.points.iter().filter_map(move |p| Some((p.step, of(p).filter(|v| v.is_finite())?)))
+/// The curve of one method, or of several that share the stage.
+struct Line {
+    name: String,
+    mark: Mark,
+    points: Vec<(f64, f64)>,
+}
+
+fn lines(run: &Run, stage: usize, of: impl Fn(&Point) -> Option<f64>) -> Vec<Line> {
+    let mut by_step: BTreeMap<&[usize], BTreeMap<u64, Vec<f64>>> = BTreeMap::new();
+    for curve in run.curves.iter().filter(|c| c.stage == stage) {
+        let line = by_step.entry(&curve.methods).or_default();
+        for point in &curve.points {
+            let value = of(point).filter(|v| v.is_finite());
+            line.entry(point.step).or_default().extend(value);
+        }
+    }
+    let methods = &run.manifest.methods;
+    let named = |who: &[usize]| match *who {
+        [first, ..] if who.len() < methods.len() => {
+            let others = if who.len() > 3 { format!(" and {} more", who.len() - 1) } else { String::new() };
+            let names: Vec<&str> = who.iter().map(|&m| methods[m].name.as_str()).collect();
+            let name = if others.is_empty() { names.join(", ") } else { names[0].to_owned() + &others };
+            (name, mark(run, first))
+        }
+        [only] => (methods[only].name.clone(), mark(run, only)),
+        _ => ("all methods".to_owned(), Mark::round(INK)),
+    };
+    let lines = by_step.into_iter().map(|(who, line)| (named(who), thinned(&line)));
+    lines
+        .filter(|(_, points)| points.len() > 1)
+        .map(|((name, mark), points)| Line { name, mark, points })
+        .collect()
 }
 
 /// The mean over seeds, neighbouring steps averaged until the line is short enough.
 fn thinned(line: &BTreeMap<u64, Vec<f64>>) -> Vec<(f64, f64)> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let points: Vec<(f64, f64)> = line.iter().map(|(&step, values)| (step as f64, mean(values))).collect();
+    let known = line.iter().filter(|(_, values)| !values.is_empty());
+    let points: Vec<(f64, f64)> = known.map(|(&step, values)| (step as f64, mean(values))).collect();
     let group = points.len().div_ceil(MOST_POINTS).max(1);
     let centre = |some: &[(f64, f64)]| {
         let (xs, ys): (Vec<f64>, Vec<f64>) = some.iter().copied().unzip();

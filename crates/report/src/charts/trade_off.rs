@@ -48,11 +48,5 @@ pub fn figure(run: &Run) -> Result<Option<Figure>> {
         let labels: Vec<_> = points.iter().map(|(m, x, y)| ((x.value, y.value), name(*m))).collect();
         pen.labels(&labels, panel.size.0)
     })?;
-    Ok(Some(Figure {
-        name: "trade-off".into(),
-        title: title.into(),
-        caption: title.into(),
-        topic: Topic::TradeOff,
-        svg,
-    }))
+    Ok(Some(Figure { name: "trade-off".into(), caption: title.into(), topic: Topic::TradeOff, svg }))
 }

@@ -2,7 +2,6 @@
 
 use super::overview::table;
 use crate::run::{Run, SummaryRow};
-use crate::wording::thousands;
 use genil_score::{Cell, Table};
 use maud::{Markup, html};
 
@@ -49,7 +48,7 @@ pub fn section(run: &Run) -> Markup {
 fn stages(run: &Run) -> Markup {
     let mut of = Table::new(&["stage", "name", "genes", "training cells", "held-out cells"]);
     for s in &run.manifest.stages {
-        let counts = [s.genes, s.train_cells, s.held_out_cells].map(|n| Cell::Text(thousands(n)));
+        let counts = [s.genes, s.train_cells, s.held_out_cells].map(Cell::Count);
         of.rows.push(
             [Cell::Text(s.index.to_string()), s.name.as_str().into()].into_iter().chain(counts).collect(),
         );
@@ -60,8 +59,8 @@ fn stages(run: &Run) -> Markup {
 fn stores(run: &Run) -> Markup {
     let mut of = Table::new(&["store", "cells", "genes", "fingerprint (SHA-256)"]);
     for s in &run.manifest.stores {
-        let text = [s.name.clone(), thousands(s.cells), thousands(s.genes), s.fingerprint.clone()];
-        of.rows.push(text.map(Cell::Text).into_iter().collect());
+        let (name, print) = (s.name.as_str(), s.fingerprint.as_str());
+        of.rows.push(vec![name.into(), Cell::Count(s.cells), Cell::Count(s.genes), print.into()]);
     }
     table(&of)
 }

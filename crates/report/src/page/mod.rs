@@ -68,7 +68,7 @@ fn figure(figure: &Figure) -> Markup {
     }
 }
 
-fn of_topic<'a>(figures: &'a [Figure], topic: Topic) -> impl Iterator<Item = &'a Figure> {
+fn of_topic(figures: &[Figure], topic: Topic) -> impl Iterator<Item = &Figure> {
     figures.iter().filter(move |f| f.topic == topic)
 }
 

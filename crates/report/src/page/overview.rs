@@ -79,7 +79,9 @@ pub fn table(table: &Table) -> Markup {
                 @for row in &table.rows {
                     tr {
                         @for (c, cell) in row.iter().enumerate() {
-                            @if c == 0 { th scope="row" { (cell.for_people()) } } @else { td { (value(cell)) } }
+                            @let words = matches!(cell, Cell::Text(_));
+                            @if c == 0 { th scope="row" { (cell.for_people()) } }
+                            @else { td class=[words.then_some("words")] { (value(cell)) } }
                         }
                     }
                 }

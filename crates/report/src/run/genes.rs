@@ -29,6 +29,7 @@ struct Row {
     stage: usize,
     gene_set: String,
     gene: String,
+    #[serde(deserialize_with = "rows::number")]
     mse: Option<f64>,
     #[serde(default)]
     cells: usize,
@@ -37,7 +38,7 @@ struct Row {
 /// Reads `genes.csv`.
 pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<GeneScore>> {
     rows::read(path, |row: Row| {
-        let Some(mse) = rows::finite(row.mse) else { return Ok(None) };
+        let Some(mse) = row.mse else { return Ok(None) };
         manifest.seed(row.seed)?;
         Ok(Some(GeneScore {
             method: manifest.method(&row.method)?,

@@ -56,10 +56,10 @@ impl Run {
             }
         }
         Ok(Self {
-            summary: optional(folder, "summary.csv", |path| scores::read_summary(path))?,
+            summary: optional(folder, "summary.csv", scores::read_summary)?,
             genes: optional(folder, "genes.csv", |path| genes::read(path, &manifest))?,
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
-            timing: optional(folder, "timing.csv", |path| scores::read_timing(path))?,
+            timing: optional(folder, "timing.csv", scores::read_timing)?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
             manifest,

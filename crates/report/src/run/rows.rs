@@ -1,7 +1,7 @@
 //! CSV rows with errors that name the line.
 
 use genil_base::{Error, Result};
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use std::path::Path;
 
 /// Reads every row of a CSV file with a header as a `T` and keeps what `keep` makes of it.
@@ -25,7 +25,7 @@ fn wrong(path: &Path, error: &csv::Error) -> Error {
         .help("the file was changed or is of another version; evaluate the run again")
 }
 
-/// A number that is there and finite.
-pub fn finite(value: Option<f64>) -> Option<f64> {
-    value.filter(|v| v.is_finite())
+/// A field that may be empty, in a column that must be there; numbers that are not finite count as empty.
+pub fn number<'de, D: Deserializer<'de>>(field: D) -> std::result::Result<Option<f64>, D::Error> {
+    Ok(Option::deserialize(field)?.filter(|v: &f64| v.is_finite()))
 }

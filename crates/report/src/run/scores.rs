@@ -33,20 +33,23 @@ struct ScoreRow {
     stage: usize,
     gene_set: String,
     metric: String,
+    #[serde(deserialize_with = "rows::number")]
     value: Option<f64>,
+    #[serde(deserialize_with = "rows::number")]
     low: Option<f64>,
+    #[serde(deserialize_with = "rows::number")]
     high: Option<f64>,
 }
 
 /// Reads `scores.csv`. Derived rows are left out: a report derives them from the matrices again.
 pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
     rows::read(path, |row: ScoreRow| {
-        let Some(value) = rows::finite(row.value) else { return Ok(None) };
+        let Some(value) = row.value else { return Ok(None) };
         if row.gene_set == DERIVED {
             return Ok(None);
         }
         let nan = f64::NAN;
-        let score = match (rows::finite(row.low), rows::finite(row.high)) {
+        let score = match (row.low, row.high) {
             (Some(low), Some(high)) if low <= high => Interval { value, low, high },
             _ => Interval { value, low: nan, high: nan },
         };
@@ -69,10 +72,13 @@ pub struct SummaryRow {
     /// The measure.
     pub metric: String,
     /// The mean over seeds.
+    #[serde(deserialize_with = "rows::number")]
     pub value: Option<f64>,
     /// Its interval; empty with one seed.
+    #[serde(deserialize_with = "rows::number")]
     pub low: Option<f64>,
     /// As `low`.
+    #[serde(deserialize_with = "rows::number")]
     pub high: Option<f64>,
     /// Number of seeds.
     pub seeds: Option<usize>,
@@ -81,8 +87,8 @@ pub struct SummaryRow {
 impl SummaryRow {
     /// The value with the bounds that are known.
     pub fn interval(&self) -> Option<Interval> {
-        let bound = |b| rows::finite(b).unwrap_or(f64::NAN);
-        Some(Interval { value: rows::finite(self.value)?, low: bound(self.low), high: bound(self.high) })
+        let (low, high) = (self.low.unwrap_or(f64::NAN), self.high.unwrap_or(f64::NAN));
+        Some(Interval { value: self.value?, low, high })
     }
 }
 
@@ -101,8 +107,10 @@ pub struct Timing {
     /// The stage.
     pub stage: usize,
     /// Training time.
+    #[serde(deserialize_with = "rows::number")]
     pub seconds: Option<f64>,
     /// Training speed.
+    #[serde(deserialize_with = "rows::number")]
     pub cells_per_second: Option<f64>,
 }
 
