@@ -1,6 +1,6 @@
 //! From tokens and values to the first layer's input, and back.
 //!
-//! x = E[token] + e[value], e = h·W₂ᵀ + b₂, h = ReLU(value·w₀ + b₀). Many tokens share a value (the
+//! x = E(token) + e(value), e = h·W₂ᵀ + b₂, h = ReLU(value·w₀ + b₀). Many tokens share a value (the
 //! masked ones, the small counts): e is computed once for each of the U distinct values of a
 //! batch. Kept: h and e, U×d. FLOP: 2·U·d² forward, 4·U·d² backward.
 

@@ -1,7 +1,7 @@
 //! The value head and the cell head at the P positions asked for.
 //!
 //! Value head: v = w₄·a₂ + b₄, a₂ = leaky(W₂·a₁ + b₂), a₁ = leaky(W₀·y + b₀), y the encoder's output.
-//! Cell head: v = c₃·y_cls, c₃ = W₄·c₂ + b₄, c₂ = leaky(W₂·c₁ + b₂), c₁ = leaky(W₀·E[token] + b₀);
+//! Cell head: v = c₃·y_cls, c₃ = W₄·c₂ + b₄, c₂ = leaky(W₂·c₁ + b₂), c₁ = leaky(W₀·E(token) + b₀);
 //! its gradient goes to y_cls and the three layers, not to E.
 //! The cell head's layers see nothing but the gene: they run once for each of the G distinct genes
 //! asked for. Kept: the inputs of all linear layers.
