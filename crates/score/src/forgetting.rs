@@ -27,6 +27,16 @@ pub enum Better {
     Higher,
 }
 
+impl Better {
+    /// How much worse `a` is than `b`; below 0 where it is better.
+    pub fn worse(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Lower => a - b,
+            Self::Higher => b - a,
+        }
+    }
+}
+
 /// A signed difference on one gene set, or its mean over sets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contrast {

@@ -13,7 +13,7 @@ pub fn section(run: &Run) -> Markup {
     let main = [Some(metric::regression(run)), metric::classification(run)];
     let is_main = |m: &Metric| main.iter().flatten().any(|main| main.key == m.key);
     let intervals = match run.manifest.seeds.len() {
-        1 => "Small numbers: 95 % interval over cells (one seed).",
+        1 => "One seed; small numbers: 95 % interval over cells.",
         _ => "Means over seeds; small numbers: 95 % interval over seeds.",
     };
     html! {
