@@ -81,7 +81,7 @@ fn headline(run: &Run, first: &Candidate, others: &[Candidate], metric: Metric) 
     let settled =
         paired(run, first, cheapest, metric, measures::newest_by_seed).is_none_or(|it| it.low > 0.0);
     match (price > 0.0, settled) {
-        (false, _) => format!("{least}, and paid nothing for it on the newest genes."),
+        (false, _) => format!("{least}, at no visible price on the newest genes."),
         (true, true) => format!("{least}, at a price of {} on the newest genes.", number(price)),
         (true, false) => format!("{least}, at no clear price on the newest genes."),
     }

@@ -224,6 +224,45 @@ fn spoilt_files_are_named_with_the_place() {
 }
 
 #[test]
+fn strange_numbers_and_names_make_a_page_all_the_same() {
+    for value in ["1e308", "-1e308", "NaN", "inf", "1e-320", "1e29", ""] {
+        let folder = tempfile::tempdir().unwrap();
+        Fixture::default().write(folder.path());
+        for file in ["scores.csv", "genes.csv", "summary.csv"] {
+            let path = folder.path().join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            let odd = |line: &str| match file {
+                "genes.csv" => {
+                    line.rsplit_once(',').map(|(a, _)| a.rsplit_once(',').unwrap().0).unwrap().to_owned()
+                        + &format!(",{value},9")
+                }
+                "summary.csv" => {
+                    line.split(',').take(2).collect::<Vec<_>>().join(",") + &format!(",{value},{value},,3")
+                }
+                _ => {
+                    line.split(',').take(5).collect::<Vec<_>>().join(",")
+                        + &format!(",{value},{value},{value},9")
+                }
+            };
+            let lines: Vec<String> = text
+                .lines()
+                .enumerate()
+                .map(|(i, l)| if i % 3 == 1 { odd(l) } else { l.to_owned() })
+                .collect();
+            fs::write(path, lines.join("\n")).unwrap();
+        }
+        let page = fs::read_to_string(genil_report::write(folder.path()).unwrap().page).unwrap();
+        markup::check(&page);
+        assert!(!page.contains("NaN") && !page.contains(">inf"), "{value}");
+    }
+    let long = "ein sehr langer Name mit Ümlauten, \u{1f9ec} und allem, was dazugehört, ".repeat(9);
+    let long: &'static str = Box::leak(long.replace(',', ";").into_boxed_str());
+    let stages = vec!["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", long];
+    let fixture = Fixture { stages, ..Fixture::default() };
+    markup::check(&written(&fixture).2);
+}
+
+#[test]
 fn a_last_event_cut_in_half_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     Fixture::default().write(folder.path());

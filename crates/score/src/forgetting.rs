@@ -72,7 +72,7 @@ pub fn contrasts<'a>(
         }
     };
     // +1 or −1, so that sign · (a − b) is worse(a, b).
-    let sign = if better == Better::Lower { 1.0 } else { -1.0 };
+    let sign = better.worse(1.0, 0.0);
     let mut all = Vec::new();
     let mut add =
         |name: &'static str, sign: f64, pairs: Vec<(usize, Option<&Measured>, Option<&Measured>)>| {

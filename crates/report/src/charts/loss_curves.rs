@@ -70,7 +70,7 @@ fn lines(run: &Run, stage: usize, of: impl Fn(&Point) -> Option<f64>) -> Vec<Lin
     for curve in run.curves.iter().filter(|c| c.stage == stage) {
         let line = by_step.entry(&curve.methods).or_default();
         for point in &curve.points {
-            let value = of(point).filter(|v| v.is_finite());
+            let value = of(point).filter(|v| v.abs() < 1e30);
             line.entry(point.step).or_default().extend(value);
         }
     }

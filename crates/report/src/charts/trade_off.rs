@@ -26,7 +26,7 @@ pub fn figure(run: &Run) -> Result<Option<Figure>> {
         spread(&mut ys, forgotten);
     }
     let panel = Panel {
-        size: (520, 360),
+        size: (460, 340),
         x: Axis::around(&format!("loss on the newest genes, {last} (lower is better)"), xs),
         y: Axis::around("forgetting (lower is better)", ys),
         legend: Vec::new(),
