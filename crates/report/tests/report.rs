@@ -278,3 +278,23 @@ fn a_report_to_look_at_is_left_in_the_target_folder() {
     Fixture::default().write(&folder);
     assert!(genil_report::write(&folder).unwrap().page.is_file());
 }
+
+#[test]
+fn two_runs_stand_side_by_side_with_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (folder.path().join("tissues-mixed"), folder.path().join("tissues-apart"));
+    Fixture::default().write(&a);
+    Fixture { seeds: vec![0, 1], ..Fixture::default() }.write(&b);
+    replace(&b.join("run.toml"), "d = 64", "d = 128");
+    let out = folder.path().join("both.html");
+    genil_report::write_many(&[a.clone(), b], &out).unwrap();
+    let page = fs::read_to_string(out).unwrap();
+    markup::check(&page);
+    assert!(!page.contains("http") && !page.contains("NaN"));
+    for part in
+        ["tissues-mixed: replay forgot least", "tissues-apart: replay forgot least", "d = 128", "0, 1, 2"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(genil_report::write_many(&[a], &folder.path().join("one.html")).is_err());
+}

@@ -1,5 +1,6 @@
 //! `report.html`: one file without a network, from the answer down to the settings.
 
+pub mod compare;
 mod genes;
 mod making;
 mod matrices;
@@ -30,14 +31,7 @@ pub fn html(run: &Run, figures: &[Figure]) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "What " (name) " forgot" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&format!("What {name} forgot")))
             body {
                 header {
                     p.run { b { "genil" } " report of the run " b { (name) } }
@@ -56,6 +50,19 @@ pub fn html(run: &Run, figures: &[Figure]) -> String {
         }
     };
     page.into_string()
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(STYLE)) }
+        }
+    }
 }
 
 /// A figure as part of the page, under its caption, with a link to its file.
