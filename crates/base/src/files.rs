@@ -4,7 +4,7 @@ use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes a file through `fill` into a temporary neighbour and renames it to `path` when whole.
 /// A failure or a kill leaves whatever was at `path` as it was.
@@ -75,6 +75,14 @@ pub fn parent(path: &Path) -> &Path {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     }
+}
+
+/// `path` relative to `folder` where it lies below it, else absolute: what a file in `folder` should say of it.
+pub fn relative_to(path: &Path, folder: &Path) -> PathBuf {
+    let whole =
+        |p: &Path| p.canonicalize().or_else(|_| std::path::absolute(p)).unwrap_or_else(|_| p.to_owned());
+    let path = whole(path);
+    path.strip_prefix(whole(folder)).map(Path::to_owned).unwrap_or(path)
 }
 
 #[cfg(test)]

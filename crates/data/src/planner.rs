@@ -56,7 +56,7 @@ pub fn build(request: &PlanRequest) -> Result<(Plan, PlanSummary)> {
     for (k, asked) in (1..).zip(&request.stages) {
         let at = |e: Error| e.at(format!("stage {k} '{}'", asked.name));
         let mut summary = StageSummary::of_cells(&plan, k, &cells[k]);
-        let probe = stores_probe(&plan, &stores, k, asked, &mut summary.notices).map_err(at)?;
+        let probe = probe_of(&plan, &stores, k, asked, &mut summary.notices).map_err(at)?;
         plan.stages[k].probe = Some(probe);
         let split = ProbeSplit::new(&plan, k, &stores)?;
         let candidates = candidates(&plan, &stores, k, request, &split).map_err(at)?;
@@ -184,7 +184,7 @@ fn outline(request: &PlanRequest, stores: &mut Stores) -> Result<Plan> {
 }
 
 /// The probe of stage `k`, with the labels that are left out and the groups that are kept together.
-fn stores_probe(
+fn probe_of(
     plan: &Plan,
     stores: &[Store],
     k: usize,

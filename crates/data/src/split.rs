@@ -49,8 +49,8 @@ type Takers = BTreeMap<Vec<usize>, Vec<CellRef>>;
 /// within one cell; then [`Plan::held_out`] of each stage's cells, to within one, is held out.
 ///
 /// # Errors
-/// When a stage gets fewer than two cells, naming its filter and the values that exist; when a
-/// column does not exist; when a store has more than 2³² cells or there are more than 2¹⁶ stores.
+/// When a column or one of the values asked for does not exist, naming those that do; when a stage
+/// gets fewer than two cells; when a store has more than 2³² cells or there are more than 2¹⁶ stores.
 pub fn stage_cells(plan: &Plan, stores: &[Store]) -> Result<Vec<StageCells>> {
     let mut takers = Takers::new();
     for (place, (store, named)) in stores.iter().zip(&plan.stores).enumerate() {
@@ -89,6 +89,12 @@ pub fn stage_cells(plan: &Plan, stores: &[Store]) -> Result<Vec<StageCells>> {
 fn accepted_rows(store: &Store, choice: &CellChoice) -> Result<Vec<bool>> {
     let Some(column) = &choice.column else { return Ok(vec![true; store.cells()]) };
     let labels = Labels::read(store, column)?;
+    // A misspelt value among others would otherwise go unnoticed.
+    if let Some(absent) = choice.values.iter().find(|value| !labels.names.contains(value)) {
+        return Err(Error::new(format!("no cell has {column} = '{absent}'"))
+            .at(format!("the store '{}'", choice.store))
+            .help(format!("the values of '{column}' are: {}", labels.described())));
+    }
     let wanted: Vec<bool> = labels.names.iter().map(|name| choice.values.contains(name)).collect();
     Ok(labels.codes.iter().map(|code| code.is_some_and(|code| wanted[code as usize])).collect())
 }

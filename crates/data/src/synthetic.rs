@@ -89,10 +89,10 @@ impl Default for SyntheticConfig {
             seed: 0,
             cells: 3600,
             probe_cells: 600,
-            base_genes: 280,
+            base_genes: 176,
             level_programmes: 2,
-            lineage_programmes: 8,
-            lineages: 4,
+            lineage_programmes: 4,
+            lineages: 2,
             classes: 4,
             markers: 12,
             activity_spread: 1.0,
@@ -309,7 +309,7 @@ mod tests {
         let (folder, truth) = made(&SyntheticConfig { cells: 400, ..Default::default() });
         let store = open(&folder, CELLS);
         assert!(store.manifest().whole_numbers);
-        assert_eq!((store.cells(), store.genes().len()), (400, 280 + 2 * 4 * 12));
+        assert_eq!((store.cells(), store.genes().len()), (400, 176 + 2 * 4 * 12));
         let mean = store.manifest().values as f64 / 400.0;
         assert!((80.0..120.0).contains(&mean), "{mean} genes a cell");
         let tissues = Labels::read(&store, "tissue").unwrap();

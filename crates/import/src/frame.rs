@@ -143,7 +143,7 @@ fn read_encoded(file: &Hdf5, place: &str) -> Result<Values> {
     }
     if !file.has(&at("mask")) {
         let encoding = text(file.attributes(place).get("encoding-type")).unwrap_or_default();
-        return Err(Error::new(format!("'{place}' has the encoding '{encoding}', which is not supported")));
+        return Err(Error::new(format!("'{place}' ({encoding}) has neither codes nor a mask")));
     }
     let missing = file.column(&at("mask"))?.bools()?;
     let mut values = read_plain(file, &at("values"))?;

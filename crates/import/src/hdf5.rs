@@ -85,7 +85,7 @@ impl Hdf5 {
         Ok(Array { dataset, place: place.to_owned(), path: self.path.clone(), shape })
     }
 
-    /// The one-dimensional dataset at `place`, small enough to be read at once.
+    /// The one-dimensional dataset at `place`, of a length that the file can hold.
     pub fn column(&self, place: &str) -> Result<Array> {
         let array = self.array(place)?;
         let [length] = array.shape[..] else {

@@ -113,9 +113,9 @@ impl Matrix {
 impl Sparse {
     fn open(file: &Hdf5, place: &str, rows: usize, columns: usize, by_column: bool) -> Result<Self> {
         let at = |name: &str| format!("{place}/{name}");
-        let (data, indices) = (file.array(&at("data"))?, file.array(&at("indices"))?);
+        let (data, indices) = (file.column(&at("data"))?, file.column(&at("indices"))?);
         let pointers = file.column(&at("indptr"))?;
-        if data.shape.len() != 1 || data.shape != indices.shape {
+        if data.shape != indices.shape {
             return Err(data.error("it does not have as many elements as 'indices'"));
         }
         let lines = if by_column { columns } else { rows };
@@ -128,7 +128,9 @@ impl Sparse {
             .map(|start| usize::try_from(start).unwrap_or(usize::MAX))
             .collect();
         let whole = starts[0] == 0 && starts[lines] == data.rows();
-        let longest = if by_column { rows } else { columns };
+        // A gene may be there twice in a cell, but a cell that claims far more values than there are
+        // genes would only cost memory.
+        let longest = 4 * (if by_column { rows } else { columns }).max(16);
         let sound = |pair: &[usize]| pair[0] <= pair[1] && pair[1] - pair[0] <= longest;
         if !whole || !starts.windows(2).all(sound) {
             return Err(pointers.error("its numbers do not ascend to the number of values"));

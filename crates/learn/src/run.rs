@@ -163,7 +163,7 @@ impl Run {
     fn write_cards(&self) -> Result<()> {
         let mut plan = self.stages.plan.clone();
         for (store, open) in plan.stores.iter_mut().zip(&self.stages.stores) {
-            store.path = std::path::absolute(open.path()).unwrap_or_else(|_| open.path().to_owned());
+            store.path = files::relative_to(open.path(), &self.folder);
         }
         let settings = RunSettings { plan: "plan.toml".into(), ..self.settings.clone() };
         files::write_bytes(&self.folder.join("plan.toml"), plan.to_text()?.as_bytes())?;

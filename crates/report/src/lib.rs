@@ -26,7 +26,7 @@ use run::Run;
 use std::path::{Path, PathBuf};
 
 /// The files that [`write()`] wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Written {
     /// The page, `RUN/report.html`.
     pub page: PathBuf,

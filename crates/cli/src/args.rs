@@ -1,0 +1,268 @@
+//! The command line: every command, flag and example.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use genil_data::Importance;
+use std::path::PathBuf;
+
+/// Gene incremental learning for single-cell transcriptomics.
+///
+/// A model learns new genes stage by stage; genil measures what each gene set lost and keeps that loss near zero.
+#[derive(Debug, Parser)]
+#[command(name = "genil", version, after_help = FIRST_STEPS)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Threads; the results do not depend on it [default: one for each core].
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print nothing but errors and what --json asks for.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, default_value_t = ProgressStyle::Auto, value_name = "STYLE")]
+    pub progress: ProgressStyle,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  genil demo                         everything on a synthetic data set, with a report
+  genil import pbmc3k.h5ad --out pbmc3k.store
+  genil plan --cells corpus.store --stage pbmc3k.store:cell_type --top 100 --out plan.toml
+  genil train run.toml && genil evaluate runs/run && genil report runs/run
+
+Exit status: 0 done, 1 something was wrong (a message says what, where and what to do), 2 wrong arguments.";
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressStyle {
+    /// Bars on a terminal, else a line for each part.
+    Auto,
+    /// Bars.
+    Bar,
+    /// One JSON object a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything on a synthetic data set with a known answer.
+    Demo(DemoArgs),
+    /// Bring .h5ad files or 10x data into a store.
+    Import(ImportArgs),
+    /// Decide which genes and cells belong to which stage.
+    Plan(PlanArgs),
+    /// Train every stage, for each method and seed; goes on where it stopped.
+    Train(TrainArgs),
+    /// Measure regression and classification of every model of a run.
+    Evaluate(EvaluateArgs),
+    /// Write tables, figures and one HTML page of a run.
+    Report(ReportArgs),
+    /// Say in plain words what a store, plan, model or run is.
+    Inspect(InspectArgs),
+}
+
+/// `genil demo`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  genil demo --out demo && open demo/report.html")]
+pub struct DemoArgs {
+    /// The run folder; an unfinished demo there goes on.
+    #[arg(long, default_value = "genil-demo", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Seeds, from 0 on; intervals over seeds need at least two.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub seeds: u64,
+    /// Make the data set and its plan in DIR/data, and train nothing.
+    #[arg(long)]
+    pub data_only: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil import`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  genil import pbmc3k.h5ad --out pbmc3k.store
+  genil import a.h5ad b.h5ad filtered_feature_bc_matrix/ --out all.store
+  genil import corpus.h5ad --out corpus.store --measured presence.tsv.gz:dataset
+
+--measured TABLE:COLUMN tells which genes were measured for which cells: a table of genes × groups with 0 and 1,
+and the annotation column that names each cell's group. Without it a file's genes are measured for all its cells.")]
+pub struct ImportArgs {
+    /// .h5ad files, 10x .h5 files or 10x matrix folders.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The store to write.
+    #[arg(long, value_name = "STORE")]
+    pub out: PathBuf,
+    /// Take the counts from this layer of an .h5ad file (`raw` for raw/X) [default: where whole numbers are].
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+    /// Which genes were measured for which cells.
+    #[arg(long, value_name = "TABLE:COLUMN")]
+    pub measured: Option<String>,
+    /// Genes are the same when their Ensembl ids are, not their symbols.
+    #[arg(long)]
+    pub by_ensembl: bool,
+    /// Write over a store that is already there.
+    #[arg(long)]
+    pub replace: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil plan`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  genil plan --cells corpus.store --stage pbmc3k.store:cell_type --stage kang.store:condition --top 100 --out plan.toml
+
+  # each stage brings its own tissues
+  genil plan --cells corpus.store --base 'tissue=blood|bone marrow' \\
+      --stage 'pbmc3k.store:cell_type@tissue=blood|bone marrow' \\
+      --stage 'kang.store:condition@tissue=lung|kidney|retina' --top 100 --out plan.toml
+
+--stage STORE:LABEL[@COLUMN=VALUE|VALUE…] names a labelled data set: its classes rank the stage's genes, and test
+later what the model knows of them. Behind the @ stands which cells of --cells the stage is trained on (all,
+shared with the other stages, if nothing is said); @self trains it on the data set's own cells.")]
+pub struct PlanArgs {
+    /// The store that the stages are trained on.
+    #[arg(long, value_name = "STORE")]
+    pub cells: PathBuf,
+    /// A stage: its labelled data set, its label column, and its cells; give it once for each stage, in order.
+    #[arg(long = "stage", required = true, value_name = "STORE:LABEL[@CELLS]")]
+    pub stages: Vec<String>,
+    /// The cells of the base stage [default: all, shared with the stages].
+    #[arg(long, value_name = "COLUMN=VALUE|VALUE…")]
+    pub base: Option<String>,
+    /// Genes of each stage before the overlap rule.
+    #[arg(long, default_value_t = 150, value_name = "N")]
+    pub top: usize,
+    /// How they are ranked: anova (F between classes), wilcoxon (each class against the rest), highly-variable, random.
+    #[arg(long, default_value_t = Importance::Anova, value_name = "SCORE")]
+    pub by: Importance,
+    /// Labels that are no classes, besides 'unassigned', 'unknown' and the like.
+    #[arg(long, value_name = "LABEL")]
+    pub leave_out: Vec<String>,
+    /// The column whose groups (donors) are never divided between training and test; 'none' for none
+    /// [default: a column named donor, patient, sample … where that leaves every class on both sides].
+    #[arg(long, value_name = "COLUMN")]
+    pub group: Option<String>,
+    /// A stage's genes from a file, one a line, instead of ranked ones.
+    #[arg(long = "genes", value_name = "STAGE=FILE")]
+    pub genes: Vec<String>,
+    /// Share of the cells that the base stage gets where it meets other stages; they divide the rest evenly.
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
+    pub base_share: f64,
+    /// Share of each stage's cells that is never trained on.
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    pub held_out: f64,
+    /// Share of each labelled data set that only tests.
+    #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
+    pub probe_test: f64,
+    /// A gene belongs to the plan only if at least so many training cells express it.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub min_cells: usize,
+    /// Seed of every division.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The plan to write.
+    #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
+    pub out: Option<PathBuf>,
+    /// Say what would go where and why, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write over a plan that is already there.
+    #[arg(long)]
+    pub replace: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil train`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Example:
+  genil train run.toml          # run folder: runs/run
+  genil train runs/run          # goes on where it stopped
+
+run.toml, with everything that has no default (see 'configs/' for whole ones):
+  plan = \"plan.toml\"
+  seeds = [0, 1, 2]
+  [methods]
+  finetune = { method = \"finetune\" }
+  replay-500 = { method = \"replay\", cells = 500 }
+  distill = { method = \"distill\", lambda = 1.0 }
+  joint = { method = \"joint\" }")]
+pub struct TrainArgs {
+    /// The settings, or the folder of a run that stopped.
+    #[arg(value_name = "RUN.TOML")]
+    pub settings: PathBuf,
+    /// The run folder [default: runs/NAME beside NAME.toml].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Least time between two saved states of a stage, in seconds.
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    pub save_every: f64,
+    /// Say which stages would be trained, with how many steps, and train nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil evaluate`
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  genil evaluate runs/run\n\nWrites scores.csv, genes.csv, confusion.csv and summary.csv there."
+)]
+pub struct EvaluateArgs {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil report`
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  genil report runs/run\n\nWrites report.html, tables/ and figures/ there."
+)]
+pub struct ReportArgs {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil inspect`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  genil inspect corpus.store
+  genil inspect plan.toml
+  genil inspect runs/run
+  genil inspect runs/run/models/seed-0/shared/stage-1")]
+pub struct InspectArgs {
+    /// A store, plan, settings file, model or run.
+    #[arg(value_name = "ANYTHING")]
+    pub path: PathBuf,
+    /// Also recompute every hash of a store.
+    #[arg(long)]
+    pub verify: bool,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,9 @@
+//! One file for each command.
+
+pub mod demo;
+pub mod evaluate;
+pub mod import;
+pub mod inspect;
+pub mod plan;
+pub mod report;
+pub mod train;

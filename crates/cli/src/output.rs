@@ -1,0 +1,61 @@
+//! What a command prints: results on standard output, everything else on standard error.
+
+use crate::args::{Args, ProgressStyle};
+use crate::progress::{Bars, JsonLines};
+use genil_base::Error;
+use genil_learn::{Progress, Silent};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// Where results and progress go.
+pub struct Output {
+    quiet: bool,
+    progress: Box<dyn Progress>,
+}
+
+impl Output {
+    /// As the arguments ask.
+    pub fn new(args: &Args) -> Self {
+        let progress: Box<dyn Progress> = match args.progress {
+            _ if args.quiet => Box::new(Silent),
+            ProgressStyle::None => Box::new(Silent),
+            ProgressStyle::Json => Box::new(JsonLines),
+            ProgressStyle::Bar => Box::new(Bars::default()),
+            ProgressStyle::Auto if std::io::stderr().is_terminal() => Box::new(Bars::default()),
+            ProgressStyle::Auto => Box::new(crate::progress::Lines::default()),
+        };
+        Self { quiet: args.quiet, progress }
+    }
+
+    /// Where progress goes.
+    pub fn progress(&self) -> &dyn Progress {
+        &*self.progress
+    }
+
+    /// Prints a result for people, unless `--quiet`.
+    pub fn print(&self, text: &str) {
+        if !self.quiet {
+            to_stdout(text);
+        }
+    }
+
+    /// Prints a result for a script; `--quiet` leaves it.
+    pub fn json(&self, result: &impl Serialize) -> genil_base::Result<()> {
+        let text = serde_json::to_string_pretty(result).map_err(Error::new)?;
+        to_stdout(&text);
+        Ok(())
+    }
+
+    /// Tells what went wrong.
+    pub fn error(&self, error: &Error) {
+        let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let label = if coloured { "\x1b[1;31merror\x1b[0m" } else { "error" };
+        // A closed standard error leaves nobody to tell.
+        let _ = writeln!(std::io::stderr(), "{label}: {error}");
+    }
+}
+
+/// A reader that closed the pipe has what it wanted.
+fn to_stdout(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}

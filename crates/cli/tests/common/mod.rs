@@ -1,0 +1,63 @@
+//! What the tests of the command share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The command under test.
+pub fn genil() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_genil"))
+}
+
+/// A small synthetic data set and its plan, made by the command itself.
+pub fn demo_plan(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    let made = genil().args(["demo", "--data-only", "--quiet", "--out"]).arg(folder).status().unwrap();
+    assert!(made.success());
+    data.join("plan.toml")
+}
+
+/// Settings of a run of seconds.
+pub fn settings_file(folder: &Path, plan: &Path) -> PathBuf {
+    let path = folder.join("run.toml");
+    let text = format!(
+        "plan = {plan:?}\nseeds = [0]\n\
+         [model]\nwidth = 16\nlayers = 1\nheads = 2\nffn = 16\n\
+         [tokens]\nmax_genes = 48\n\
+         [train]\nepochs = 2\nbatch = 32\nlearning_rate = 2e-3\nlog_every = 2\n\
+         [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\n\
+         [methods]\nfinetune = {{ method = \"finetune\" }}\n\
+         replay = {{ method = \"replay\", cells = 40, choose = \"herding\" }}\n\
+         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Every file of a run by its path, without the one that times may differ in and the lock.
+pub fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![run.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(run).unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name != "timing.csv" && name != ".lock" {
+                files.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Whether slow tests run; says so when they do not.
+pub fn slow() -> bool {
+    let slow = std::env::var_os("GENIL_SLOW").is_some();
+    if !slow {
+        eprintln!("skipped: set GENIL_SLOW=1 to run it");
+    }
+    slow
+}

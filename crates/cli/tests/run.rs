@@ -1,0 +1,129 @@
+//! What a run promises: the same bytes whatever happens, and the known answer of the synthetic data.
+
+mod common;
+
+use common::{contents, demo_plan, genil, settings_file, slow};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Kills of one run; each at another moment, from the first milliseconds to the end of training.
+const KILLS: u32 = 20;
+
+#[test]
+fn a_run_killed_twenty_times_ends_as_an_undisturbed_one() {
+    if !slow() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let train = |out: &str| {
+        let mut command = genil();
+        command.arg("train").arg(&settings).arg("--out").arg(folder.path().join(out));
+        command.args(["--save-every", "0", "--quiet"]).stderr(Stdio::null()).stdout(Stdio::null());
+        command
+    };
+
+    let begun = Instant::now();
+    assert!(train("whole").status().unwrap().success());
+    let whole = begun.elapsed();
+
+    for kill in 1..=KILLS {
+        let mut running = train("killed").spawn().unwrap();
+        // Moments that no two kills share, up to a quarter of a whole run: progress is made between them.
+        std::thread::sleep(whole.mul_f64(0.25 * f64::from(kill * 7 % KILLS + 1) / f64::from(KILLS)));
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    assert!(train("killed").status().unwrap().success());
+
+    for out in ["whole", "killed"] {
+        let status = genil().args(["evaluate", "--quiet"]).arg(folder.path().join(out)).status().unwrap();
+        assert!(status.success());
+    }
+    let (one, other) = (contents(&folder.path().join("whole")), contents(&folder.path().join("killed")));
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (path, bytes) in &one {
+        assert!(bytes == &other[path], "{path} differs");
+    }
+}
+
+#[test]
+fn one_thread_or_three_give_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let run = |threads: &str| {
+        let out = folder.path().join(threads);
+        let train = genil().args(["train", "--quiet", "--threads", threads]).arg(&settings).arg("--out").arg(&out).status();
+        assert!(train.unwrap().success());
+        assert!(genil().args(["evaluate", "--quiet", "--threads", threads]).arg(&out).status().unwrap().success());
+        contents(&out)
+    };
+    let (one, three) = (run("1"), run("3"));
+    assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
+    for (path, bytes) in &one {
+        assert!(bytes == &three[path], "{path} differs");
+    }
+}
+
+#[test]
+fn a_run_with_other_settings_is_refused_in_the_same_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let out = folder.path().join("run");
+    let train = || genil().args(["train", "--quiet"]).arg(&settings).arg("--out").arg(&out).output().unwrap();
+    assert!(train().status.success());
+    let before = contents(&out);
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("epochs = 2", "epochs = 3")).unwrap();
+    let refused = train();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("other settings") && said.contains("--out"), "{said}");
+    assert_eq!(contents(&out), before, "the run that was there is as it was");
+}
+
+#[test]
+fn a_second_process_on_the_same_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let out = folder.path().join("run");
+    let mut first = genil();
+    first.arg("train").arg(&settings).arg("--out").arg(&out).arg("--quiet").stderr(Stdio::null());
+    let mut first = first.spawn().unwrap();
+    let begun = Instant::now();
+    while !out.join(".lock").is_file() && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = genil().arg("train").arg(&settings).arg("--out").arg(&out).output().unwrap();
+    let was_running = first.try_wait().unwrap().is_none();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(was_running, "the first run ended too early for this test");
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("another genil is working on this folder"), "{said}");
+}
+
+#[test]
+fn on_the_synthetic_data_fine_tuning_forgets_and_replay_and_joint_training_forget_less() {
+    if !slow() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let demo = genil().args(["demo", "--seeds", "1", "--quiet", "--out"]).arg(&out).status().unwrap();
+    assert!(demo.success());
+    assert!(out.join("report.html").is_file());
+    let forgetting = |method: &str| -> f64 {
+        let scores = std::fs::read_to_string(out.join("scores.csv")).unwrap();
+        let row = scores.lines().find(|l| l.starts_with(&format!("{method},0,2,all,forgetting_mse,"))).unwrap();
+        row.split(',').nth(5).unwrap().parse().unwrap()
+    };
+    assert!(forgetting("finetune") > 0.1, "{}", forgetting("finetune"));
+    assert!(forgetting("replay") < 0.5 * forgetting("finetune"), "{}", forgetting("replay"));
+    assert!(forgetting("joint") < 0.5 * forgetting("finetune"), "{}", forgetting("joint"));
+}

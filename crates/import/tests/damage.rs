@@ -1,0 +1,55 @@
+//! Damaged files end in a message, never in a panic, and leave nothing behind.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::unpack;
+use genil_import::{ImportOptions, import};
+use proptest::prelude::*;
+use std::fs;
+
+/// Imports a committed file after `change`.
+fn import_damaged(name: &str, change: impl Fn(&mut Vec<u8>)) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = unpack(name, folder.path());
+    let mut bytes = fs::read(&path).unwrap();
+    change(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+    let out = folder.path().join("out.store");
+    let done = import(&ImportOptions { files: vec![path], out, ..Default::default() }, &|_| {});
+    // A damaged byte may fall where nothing is; then there is a store beside the file.
+    let expected = if done.is_ok() { 2 } else { 1 };
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), expected, "{done:?}");
+}
+
+const FILES: [&str; 5] = [
+    "csr_gzip.h5ad.gz",
+    "dense_lzf_int.h5ad.gz",
+    "libver_latest.h5ad.gz",
+    "anndata07.h5ad.gz",
+    "tenx_v3.h5.gz",
+];
+
+#[test]
+fn a_file_cut_anywhere_is_an_error() {
+    for name in FILES {
+        for twentieth in 0..20 {
+            import_damaged(name, |bytes| bytes.truncate(bytes.len() * twentieth / 20));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_damaged_bytes_are_an_error_or_harmless(
+        file in 0..FILES.len(),
+        at in prop::collection::vec((0.0..1.0f64, any::<u8>()), 1..12),
+    ) {
+        import_damaged(FILES[file], |bytes| for &(place, byte) in &at {
+            let place = (place * bytes.len() as f64) as usize;
+            bytes[place] = byte;
+        });
+    }
+}
