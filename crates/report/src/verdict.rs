@@ -157,13 +157,17 @@ fn disagreement(run: &Run, best: &Candidate) -> Option<String> {
     if others.is_empty() {
         None
     } else if first.method == best.method {
-        Some(format!("By {measure} it lost least as well: {least}."))
+        Some(format!("By {measure} it forgot least as well: {least}."))
     } else {
-        let own = others.iter().find(|c| c.method == best.method).map(|c| with_bounds(&c.forgetting));
-        let against = own.map_or(String::new(), |own| format!(", {} {own}", best.name));
+        let own = others.iter().find(|c| c.method == best.method)?;
+        let clear = first.forgetting.overlaps(&own.forgetting) == Some(false);
+        let gain = if first.forgetting.value < 0.0 { "; below 0 it gained" } else { "" };
         Some(format!(
-            "The two evaluations disagree: by {measure}, {} lost least ({least}{against}).",
-            first.name
+            "{}: by {measure}, {} forgot least: {least}{gain}, against {} of {}.",
+            if clear { "The two evaluations disagree" } else { "The two evaluations differ, not clearly" },
+            first.name,
+            with_bounds(&own.forgetting),
+            best.name
         ))
     }
 }

@@ -27,8 +27,7 @@ pub fn section(run: &Run, figures: &[Figure]) -> Markup {
                 div {
                     (figure(f))
                     p.note { "Down: less forgotten. Left: the newest genes learnt better. "
-                        @if run.manifest.seeds.len() > 1 { "Bars are 95 % intervals over seeds." }
-                        @else { "One seed: no interval over seeds; bars are 95 % intervals over its cells." } }
+                        "Bars: " (wording::intervals(run)) "." }
                 }
             }
         }
