@@ -90,7 +90,7 @@ fn summary(rows: &[SummaryRow]) -> Table {
 }
 
 fn timing(run: &Run) -> Table {
-    let mut of = Table::new(&["model", "seed", "stage", "seconds", "cells per second"]);
+    let mut of = Table::new(&["chain", "seed", "stage", "seconds", "cells per second"]);
     for t in &run.timing {
         let counts = [Cell::Text(t.seed.to_string()), Cell::Count(t.stage)];
         let numbers = [t.seconds, t.cells_per_second].map(Cell::from);

@@ -103,8 +103,7 @@ pub fn read_summary(path: &Path) -> Result<Vec<SummaryRow>> {
 /// One line of `timing.csv`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Timing {
-    /// The model folder, see [`super::Method::chains`].
-    #[serde(alias = "method")]
+    /// The chain of models: a method, or `shared`.
     pub chain: String,
     /// The seed.
     pub seed: u64,
