@@ -8,6 +8,7 @@
 //! * [`outputs`]: what the model says there, and the gradients of a loss in it.
 //! * [`Engine`]: the trait that every method against forgetting is written on.
 //! * [`CpuEngine`]: the trait on processors.
+//! * [`bench`]: how fast a step is on this machine.
 //! * [`reference`]: the same model, plain and in f64, as the oracle of the tests.
 //!
 //! Axis letters, here and everywhere: `B` cells of a batch, `R` tokens of a batch (all cells end
@@ -15,6 +16,7 @@
 
 mod adam;
 pub mod batch;
+pub mod bench;
 pub mod config;
 mod cpu;
 mod dropout;

@@ -7,6 +7,7 @@ use crate::dropout::{Dropout, Site};
 use crate::layout::{GENES, LayerPlaces, Layout, Pair};
 use crate::{Batch, ModelConfig, Tensors};
 use genil_base::random::Key;
+use std::cell::Cell;
 
 const LEAK: f64 = 0.01;
 const EPSILON: f64 = 1e-5;
@@ -20,6 +21,8 @@ pub struct Outputs {
     pub cell_value: Vec<f64>,
     /// `B × d`.
     pub embedding: Vec<f64>,
+    /// How near to zero the input of a ReLU or LeakyReLU came: there the gradient jumps.
+    pub nearest_kink: f64,
 }
 
 /// The model in f64.
@@ -29,6 +32,7 @@ pub struct Reference {
     layout: Layout,
     /// Parameters, in the order of [`crate::Engine::parameters`].
     pub parameters: Vec<Vec<f64>>,
+    nearest_kink: Cell<f64>,
 }
 
 /// What a layer keeps: all T×d unless said otherwise.
@@ -66,7 +70,7 @@ impl Reference {
     /// The model with these parameters.
     pub fn new(config: &ModelConfig, parameters: &Tensors) -> Self {
         let parameters = parameters.iter().map(|t| t.data.iter().map(|&x| f64::from(x)).collect()).collect();
-        Self { config: config.clone(), layout: Layout::new(config), parameters }
+        Self { config: config.clone(), layout: Layout::new(config), parameters, nearest_kink: Cell::new(0.0) }
     }
 
     /// Outputs, with dropout if there is a key.
@@ -83,6 +87,7 @@ impl Reference {
         let dropout = key.map_or(Dropout::none(), |key| Dropout::new(self.config.dropout, key));
         let d = self.config.width;
         let mut outputs = Outputs::default();
+        self.nearest_kink.set(f64::INFINITY);
         let mut gradients: Vec<Vec<f64>> = self.parameters.iter().map(|p| vec![0.0; p.len()]).collect();
         let mut asked_before = 0;
         for (cell, span) in batch.offsets.windows(2).enumerate() {
@@ -123,6 +128,7 @@ impl Reference {
                 self.down(tokens, first, &dropout, &tape, dy, &mut gradients);
             }
         }
+        outputs.nearest_kink = self.nearest_kink.get();
         (outputs, gradients)
     }
 
@@ -178,7 +184,7 @@ impl Reference {
         }
         let branch = self.drop(dropout, l, Site::OutProj, first, self.linear(&context, places.out_proj));
         let (norm1, x1) = self.norm(sum(&x, &branch), places.norm1);
-        let relu = self.linear(&x1, places.linear1).into_iter().map(|h| h.max(0.0)).collect();
+        let relu = self.leaky(&self.linear(&x1, places.linear1), 0.0);
         let hidden = self.drop(dropout, l, Site::Hidden, first, relu);
         let branch = self.drop(dropout, l, Site::Linear2, first, self.linear(&hidden, places.linear2));
         let (norm2, y) = self.norm(sum(&x1, &branch), places.norm2);
@@ -290,11 +296,17 @@ impl Reference {
         let mut tape = vec![x.to_vec()];
         let mut y = self.linear(x, layers[0]);
         for &layer in &layers[1..] {
-            let active: Vec<f64> = y.iter().map(|&y| if y > 0.0 { y } else { slope * y }).collect();
+            let active = self.leaky(&y, slope);
             y = self.linear(&active, layer);
             tape.push(active);
         }
         (y, tape)
+    }
+
+    fn leaky(&self, x: &[f64], slope: f64) -> Vec<f64> {
+        let nearest = x.iter().fold(self.nearest_kink.get(), |m, x| m.min(x.abs()));
+        self.nearest_kink.set(nearest);
+        x.iter().map(|&x| if x > 0.0 { x } else { slope * x }).collect()
     }
 
     fn mlp_back(

@@ -9,7 +9,10 @@
 //! 5. [`merge`]: one set of genes and of columns for all files;
 //! 6. [`write`]: cell by cell into the store;
 //! 7. [`summary`]: what was done.
+//!
+//! The other way: [`embed`] writes cell embeddings into a copy of an AnnData file.
 
+mod embed;
 mod frame;
 mod hdf5;
 mod matrix;
@@ -24,6 +27,7 @@ mod text;
 mod transpose;
 mod write;
 
+pub use embed::write_embedding;
 pub use summary::{FileSummary, Progress, Skipped, Summary};
 
 use genil_base::{Error, Result};

@@ -1,5 +1,8 @@
 //! The memory of a step: sized by the largest batch so far, reused at every step.
 
+use super::attention::Scratch;
+use super::linear::Chunk;
+use super::pool::Pool;
 use crate::ModelConfig;
 use crate::rows::Rows;
 
@@ -50,6 +53,13 @@ pub(crate) struct Downward {
     pub context: Vec<f32>,
 }
 
+/// Scratch of single tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    pub attention: Pool<Scratch>,
+    pub chunk: Pool<Chunk>,
+}
+
 /// Everything between a batch and its gradients.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
@@ -75,6 +85,10 @@ pub(crate) fn size(buffer: &mut Vec<f32>, length: usize) {
     }
 }
 
+fn bytes<'a>(buffers: impl IntoIterator<Item = &'a Vec<f32>>) -> usize {
+    buffers.into_iter().map(|b| 4 * b.capacity()).sum()
+}
+
 impl Arena {
     /// Sizes the buffers of a forward pass; without `keep`, two layers' worth are used in turn.
     pub fn size_forward(&mut self, config: &ModelConfig, rows: &Rows, keep: bool) {
@@ -89,6 +103,26 @@ impl Arena {
         for head in self.heads.value.iter_mut().chain(&mut self.heads.cell) {
             size(head, p * d);
         }
+    }
+
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        let Self { stream, selected, input, layers, heads, down, partial } = self;
+        let of_layer = |l: &LayerKept| {
+            let LayerKept { q, kv, lse, context, normal1, inverse1, hidden, normal2, inverse2 } = l;
+            bytes([q, kv, lse, context, normal1, inverse1, hidden, normal2, inverse2])
+        };
+        bytes([stream, selected, input, partial])
+            + layers.iter().map(of_layer).sum::<usize>()
+            + bytes(heads.value.iter().chain(&heads.cell))
+            + bytes([
+                &down.stream,
+                &down.selected,
+                &down.linear2,
+                &down.hidden,
+                &down.out_proj,
+                &down.context,
+            ])
     }
 
     /// Sizes the buffers of a backward pass.

@@ -5,8 +5,9 @@
 //! dS = P∘(M∘(dO·Vᵀ) − D), dV = (P∘M)ᵀ·dO, dQ = dS·K / √w, dK = dSᵀ·Q / √w.
 //! FLOP: 4·t·T·w forward, 10·t·T·w backward. Nothing of size t×T is kept.
 
+use super::arena::size;
+use super::pool::Pool;
 use super::product::{Panels, product, rows_of, transposed};
-use super::rowwise::sum;
 use super::softmax::{Softmax, SoftmaxBackward, padded};
 use super::vector::Vector;
 use super::windows::{Window, windows};
@@ -37,6 +38,32 @@ pub(crate) struct Attention<'a> {
     pub positions: Option<&'a [u32]>,
     pub dropout: SiteDropout,
     pub vector: Vector,
+    pub pool: &'a Pool<Scratch>,
+}
+
+/// What one (cell, head) needs beside its inputs and outputs.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// [`BLOCK`] rows of scores and of their gradients.
+    scores: Vec<f32>,
+    gradients: Vec<f32>,
+    words: Vec<u32>,
+    /// A block's rows of context or query gradients.
+    block: Vec<f32>,
+    /// t×w and T×w: copies of what is replaced by its gradient.
+    queries: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    d_keys: Vec<f32>,
+    d_values: Vec<f32>,
+    /// Kᵀ, K, Vᵀ, V.
+    keys_across: Panels,
+    keys_down: Panels,
+    values_across: Panels,
+    values_down: Panels,
+    /// Of a block.
+    query_panels: Panels,
+    gradient_panels: Panels,
 }
 
 impl Attention<'_> {
@@ -57,51 +84,48 @@ impl Attention<'_> {
         let contexts = windows(context, self.width, self.queries, self.head_width());
         let lses = windows(lse, self.heads, self.queries, 1);
         contexts.into_par_iter().zip(lses).enumerate().for_each(|(task, (o, lse))| {
-            self.forward_one(task / self.heads, task % self.heads, q, kv, o, lse);
+            let place = (task / self.heads, task % self.heads);
+            self.pool.lend(|scratch| self.forward_one(place, (q, kv), (o, lse), scratch));
         });
     }
 
     fn forward_one(
         &self,
-        cell: usize,
-        head: usize,
-        q: &[f32],
-        kv: &[f32],
-        mut o: Window<'_>,
-        mut lse: Window<'_>,
+        (cell, head): (usize, usize),
+        (q, kv): (&[f32], &[f32]),
+        (mut o, mut lse): (Window<'_>, Window<'_>),
+        scratch: &mut Scratch,
     ) {
-        let (w, d) = (self.head_width(), self.width);
+        let (w, d, vector) = (self.head_width(), self.width, self.vector);
         let span = self.keys[cell]..self.keys[cell + 1];
         let (first, count, t) = (self.queries[cell], o.rows(), span.len());
-        let queries = gather(q, d, first..first + count, head * w, w, self.scale());
-        let (mut keys, mut values) = (Panels::default(), Panels::default());
         let of_cell = &kv[span.start * 2 * d..span.end * 2 * d];
-        keys.pack(self.vector, w, t, transposed(&of_cell[head * w..], 2 * d));
-        values.pack(self.vector, t, w, rows_of(&of_cell[d + head * w..], 2 * d));
+        let Scratch { scores, words, block, keys_across, values_down, .. } = scratch;
+        keys_across.pack(vector, w, t, transposed(&of_cell[head * w..], 2 * d));
+        values_down.pack(vector, t, w, rows_of(&of_cell[d + head * w..], 2 * d));
         let stride = row_stride(t);
-        let mut scores = vec![0.0; BLOCK * stride];
-        let mut words = vec![0; padded(t) / 2];
-        let mut out = vec![0.0; BLOCK * w];
+        size(scores, BLOCK * stride);
+        size(block, BLOCK * w);
+        words.resize(padded(t) / 2, 0);
         let (mut lses, mut inverses) = ([0.0; BLOCK], [0.0; BLOCK]);
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);
-            product(self.vector, &mut scores, stride, n, rows_of(&queries[start * w..], w), &keys, false);
-            self.vector.run(Softmax {
+            let queries = rows_of(&q[(first + start) * d + head * w..], d);
+            product(vector, scores, stride, n, queries, keys_across, false);
+            vector.run(Softmax {
                 scores: &mut scores[..n * stride],
                 stride,
                 t,
+                scale: self.scale(),
                 dropout: &self.dropout_rows(head, first + start..first + start + n),
                 lse: &mut lses[..n],
                 inverse: &mut inverses[..n],
-                words: &mut words,
+                words,
             });
-            product(self.vector, &mut out, w, n, rows_of(&scores, stride), &values, false);
-            for (r, out) in out.chunks_exact(w).take(n).enumerate() {
+            product(vector, block, w, n, rows_of(scores, stride), values_down, false);
+            for (r, out) in block.chunks_exact(w).take(n).enumerate() {
                 lse.row(start + r)[0] = lses[r];
-                let factor = inverses[r] * self.dropout.scale;
-                for (to, from) in o.row(start + r).iter_mut().zip(out) {
-                    *to = from * factor;
-                }
+                scaled(o.row(start + r), out, inverses[r] * self.dropout.scale);
             }
         }
     }
@@ -115,71 +139,75 @@ impl Attention<'_> {
             if i % (2 * self.heads) < self.heads { ks.push(window) } else { vs.push(window) }
         }
         qs.into_par_iter().zip(ks).zip(vs).enumerate().for_each(|(task, ((q, k), v))| {
-            self.backward_one(task / self.heads, task % self.heads, (q, k, v), context, lse, d_context);
+            let place = (task / self.heads, task % self.heads);
+            self.pool.lend(|scratch| self.backward_one(place, (q, k, v), (context, lse, d_context), scratch));
         });
     }
 
     fn backward_one(
         &self,
-        cell: usize,
-        head: usize,
+        (cell, head): (usize, usize),
         (mut q, mut k, mut v): (Window<'_>, Window<'_>, Window<'_>),
-        context: &[f32],
-        lse: &[f32],
-        d_context: &[f32],
+        (context, lse, d_context): (&[f32], &[f32], &[f32]),
+        scratch: &mut Scratch,
     ) {
-        let (w, vector) = (self.head_width(), self.vector);
+        let (w, d, vector, scale) = (self.head_width(), self.width, self.vector, self.scale());
         let (first, count, t) = (self.queries[cell], q.rows(), k.rows());
-        let queries = take(&mut q, w, self.scale());
-        let (keys, values) = (take(&mut k, w, 1.0), take(&mut v, w, 1.0));
-        let [mut keys_across, mut keys_down, mut values_across] = [(); 3].map(|()| Panels::default());
-        keys_across.pack(vector, w, t, transposed(&keys, w));
-        keys_down.pack(vector, t, w, rows_of(&keys, w));
-        values_across.pack(vector, w, t, transposed(&values, w));
-        let outs = gather(context, self.width, first..first + count, head * w, w, 1.0);
-        let d_outs = gather(d_context, self.width, first..first + count, head * w, w, 1.0);
-        let (mut d_keys, mut d_values) = (vec![0.0; t * w], vec![0.0; t * w]);
+        let Scratch { scores, gradients, words, block, queries, keys, values, .. } = scratch;
+        let Scratch { d_keys, d_values, keys_across, keys_down, values_across, .. } = scratch;
+        let Scratch { query_panels, gradient_panels, .. } = scratch;
+        take(&mut q, w, queries);
+        take(&mut k, w, keys);
+        take(&mut v, w, values);
+        keys_across.pack(vector, w, t, transposed(keys, w));
+        keys_down.pack(vector, t, w, rows_of(keys, w));
+        values_across.pack(vector, w, t, transposed(values, w));
         let stride = row_stride(t);
-        let (mut scores, mut gradients) = (vec![0.0; BLOCK * stride], vec![0.0; BLOCK * stride]);
-        let mut words = vec![0; padded(t) / 2];
-        let mut dq = vec![0.0; BLOCK * w];
-        let (mut lses, mut inner) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let (mut q_panels, mut do_panels) = (Panels::default(), Panels::default());
+        size(scores, BLOCK * stride);
+        size(gradients, BLOCK * stride);
+        size(d_keys, t * w);
+        size(d_values, t * w);
+        size(block, BLOCK * w);
+        words.resize(padded(t) / 2, 0);
+        let mut lses = [0.0; BLOCK];
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);
-            let block = start * w..(start + n) * w;
-            let (q_block, o_block, do_block) =
-                (&queries[block.clone()], &outs[block.clone()], &d_outs[block]);
-            for r in 0..n {
-                lses[r] = lse[(first + start + r) * self.heads + head];
-                let (o, g) = (&o_block[r * w..][..w], &do_block[r * w..][..w]);
-                inner[r] = sum(w, |i| o[i] * g[i]);
+            let query = first + start;
+            let [output_rows, gradient_rows] =
+                [context, d_context].map(|it| rows_of(&it[query * d + head * w..], d));
+            let query_rows = rows_of(&queries[start * w..], w);
+            for (r, to) in lses[..n].iter_mut().enumerate() {
+                *to = lse[(query + r) * self.heads + head];
             }
-            product(vector, &mut scores, stride, n, rows_of(q_block, w), &keys_across, false);
-            product(vector, &mut gradients, stride, n, rows_of(do_block, w), &values_across, false);
+            product(vector, scores, stride, n, query_rows, keys_across, false);
+            product(vector, gradients, stride, n, gradient_rows, values_across, false);
             vector.run(SoftmaxBackward {
                 scores: &mut scores[..n * stride],
                 gradients: &mut gradients[..n * stride],
                 stride,
                 t,
-                dropout: &self.dropout_rows(head, first + start..first + start + n),
+                scale,
+                dropout: &self.dropout_rows(head, query..query + n),
                 lse: &lses[..n],
-                inner: &inner[..n],
-                words: &mut words,
+                outputs: [output_rows, gradient_rows],
+                width: w,
+                words,
             });
-            q_panels.pack(vector, n, w, rows_of(q_block, w));
-            do_panels.pack(vector, n, w, rows_of(do_block, w));
-            product(vector, &mut d_values, w, t, transposed(&scores, stride), &do_panels, true);
-            product(vector, &mut d_keys, w, t, transposed(&gradients, stride), &q_panels, true);
-            product(vector, &mut dq, w, n, rows_of(&gradients, stride), &keys_down, false);
-            for (r, dq) in dq.chunks_exact(w).take(n).enumerate() {
-                for (to, from) in q.row(start + r).iter_mut().zip(dq) {
-                    *to = from * self.scale();
-                }
+            query_panels.pack(vector, n, w, query_rows);
+            gradient_panels.pack(vector, n, w, gradient_rows);
+            product(vector, d_values, w, t, transposed(scores, stride), gradient_panels, start > 0);
+            product(vector, d_keys, w, t, transposed(gradients, stride), query_panels, start > 0);
+            product(vector, block, w, n, rows_of(gradients, stride), keys_down, false);
+            for (r, dq) in block.chunks_exact(w).take(n).enumerate() {
+                scaled(q.row(start + r), dq, scale);
             }
         }
+        if count == 0 {
+            d_keys.fill(0.0);
+            d_values.fill(0.0);
+        }
         for r in 0..t {
-            k.row(r).copy_from_slice(&d_keys[r * w..][..w]);
+            scaled(k.row(r), &d_keys[r * w..][..w], scale);
             v.row(r).copy_from_slice(&d_values[r * w..][..w]);
         }
     }
@@ -194,27 +222,17 @@ impl Attention<'_> {
     }
 }
 
-/// Some columns of some rows, times `scale`.
-fn gather(
-    data: &[f32],
-    stride: usize,
-    rows: Range<usize>,
-    column: usize,
-    width: usize,
-    scale: f32,
-) -> Vec<f32> {
-    let mut out = Vec::with_capacity(rows.len() * width);
-    for r in rows {
-        out.extend(data[r * stride + column..][..width].iter().map(|x| x * scale));
+/// A copy of a window's numbers.
+fn take(window: &mut Window<'_>, width: usize, to: &mut Vec<f32>) {
+    size(to, window.rows() * width);
+    for (r, to) in to.chunks_exact_mut(width).enumerate() {
+        to.copy_from_slice(window.row(r));
     }
-    out
 }
 
-/// A window's numbers, times `scale`.
-fn take(window: &mut Window<'_>, width: usize, scale: f32) -> Vec<f32> {
-    let mut out = Vec::with_capacity(window.rows() * width);
-    for r in 0..window.rows() {
-        out.extend(window.row(r).iter().map(|x| x * scale));
+/// to = from·factor.
+fn scaled(to: &mut [f32], from: &[f32], factor: f32) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from * factor;
     }
-    out
 }

@@ -4,7 +4,8 @@
 //! FLOP a row: 2·d² forward, 4·d² backward.
 
 use super::arena::size;
-use super::linear::{BLOCK, Linear};
+use super::linear::{BLOCK, Chunk, Linear, weight_gradients};
+use super::pool::Pool;
 use super::rowwise::add;
 use crate::Tensors;
 use crate::layout::{GENES, Layout};
@@ -18,6 +19,7 @@ pub(crate) struct Embed<'a> {
     pub linear: &'a Linear,
     pub parameters: &'a Tensors,
     pub rows: &'a Rows,
+    pub pool: &'a Pool<Chunk>,
 }
 
 impl Embed<'_> {
@@ -77,7 +79,7 @@ impl Embed<'_> {
                 add(&mut gradients.0[place].data, &sums[i * d..][..d]);
             }
         }
-        self.linear.weight_gradient(gradients, dx, h);
+        weight_gradients(gradients, [(self.linear, dx, h)], self.pool);
         let genes = &mut gradients.0[GENES].data;
         for (dx, &token) in dx.chunks_exact(d).zip(&self.rows.tokens) {
             add(&mut genes[token as usize * d..][..d], dx);

@@ -6,8 +6,10 @@
 //! Kept: the inputs of all linear layers. FLOP a position: 10·d² forward, 18·d² backward.
 
 use super::arena::HeadKept;
-use super::linear::{BLOCK, Linear, Weights};
-use super::rowwise::{add, add_leaky, leaky_gradient, sum};
+use super::linear::{BLOCK, Chunk, Linear, Weights, weight_gradients};
+use super::pool::Pool;
+use super::rowwise::{AddBias, LEAK, add, leaky_gradient, sum};
+use super::vector::Vector;
 use crate::layout::{GENES, Layout};
 use crate::rows::Rows;
 use crate::{OutputGradients, Outputs, Tensors};
@@ -20,6 +22,8 @@ pub(crate) struct Heads<'a> {
     pub weights: &'a Weights,
     pub parameters: &'a Tensors,
     pub rows: &'a Rows,
+    pub vector: Vector,
+    pub pool: &'a Pool<Chunk>,
 }
 
 impl Heads<'_> {
@@ -62,9 +66,7 @@ impl Heads<'_> {
         let (d, bias) = (linear.inputs, linear.bias(self.parameters));
         y.par_chunks_mut(BLOCK * d).zip(x.par_chunks(BLOCK * d)).for_each(|(y, x)| {
             linear.forward(y, x);
-            for row in y.chunks_exact_mut(d) {
-                if leaky { add_leaky(row, bias) } else { add(row, bias) }
-            }
+            self.vector.run(AddBias { rows: y, bias, slope: if leaky { LEAK } else { 1.0 } });
         });
     }
 
@@ -112,8 +114,8 @@ impl Heads<'_> {
         }
         let [first, second] = &self.weights.value_head;
         let [x0, x1, x2] = &kept.value;
-        let da = layer_backward(second, gradients, da, x1, Some(x2), true);
-        let da = layer_backward(first, gradients, da, x0, Some(x1), true);
+        let da = self.layer_backward(second, gradients, da, x1, Some(x2), true);
+        let da = self.layer_backward(first, gradients, da, x0, Some(x1), true);
         for (da, &s) in da.chunks_exact(d).zip(&self.rows.asked) {
             add(&mut dy[s as usize * d..][..d], da);
         }
@@ -144,32 +146,33 @@ impl Heads<'_> {
             }
         }
         let [x0, x1, x2, _] = &kept.cell;
-        let dc = layer_backward(third, gradients, dc, x2, None, true);
-        let dc = layer_backward(second, gradients, dc, x1, Some(x2), true);
-        layer_backward(first, gradients, dc, x0, Some(x1), false);
+        let dc = self.layer_backward(third, gradients, dc, x2, None, true);
+        let dc = self.layer_backward(second, gradients, dc, x1, Some(x2), true);
+        self.layer_backward(first, gradients, dc, x0, Some(x1), false);
     }
-}
 
-/// One linear layer's gradients; `y` is its output if LeakyReLU followed. Returns dx, if wanted.
-fn layer_backward(
-    linear: &Linear,
-    gradients: &mut Tensors,
-    mut dy: Vec<f32>,
-    x: &[f32],
-    y: Option<&Vec<f32>>,
-    wanted: bool,
-) -> Vec<f32> {
-    let d = linear.inputs;
-    if let Some(y) = y {
-        leaky_gradient(&mut dy, y);
+    /// One linear layer's gradients; `y` is its output if LeakyReLU followed. Returns dx, if wanted.
+    fn layer_backward(
+        &self,
+        linear: &Linear,
+        gradients: &mut Tensors,
+        mut dy: Vec<f32>,
+        x: &[f32],
+        y: Option<&Vec<f32>>,
+        wanted: bool,
+    ) -> Vec<f32> {
+        let d = linear.inputs;
+        if let Some(y) = y {
+            leaky_gradient(&mut dy, y);
+        }
+        linear.bias_gradient(gradients, &dy);
+        weight_gradients(gradients, [(linear, &dy, x)], self.pool);
+        let mut dx = Vec::new();
+        if wanted {
+            dx.resize(dy.len(), 0.0);
+            let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * d));
+            tasks.for_each(|(dx, dy)| linear.input_gradient(dx, dy, false));
+        }
+        dx
     }
-    linear.bias_gradient(gradients, &dy);
-    linear.weight_gradient(gradients, &dy, x);
-    let mut dx = Vec::new();
-    if wanted {
-        dx.resize(dy.len(), 0.0);
-        let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * d));
-        tasks.for_each(|(dx, dy)| linear.input_gradient(dx, dy, false));
-    }
-    dx
 }

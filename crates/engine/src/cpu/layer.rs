@@ -8,7 +8,7 @@
 
 use super::arena::{Downward, LayerKept};
 use super::linear::{BLOCK, LayerWeights, Linear};
-use super::rowwise::{Close, Norm, Open, Relu, ReluBackward, add};
+use super::rowwise::{AddBias, Affine, Close, ColumnSums, Norm, Open, Relu, ReluBackward, add};
 use super::vector::Vector;
 use crate::Tensors;
 use crate::dropout::{Dropout, RowDropout, Site};
@@ -35,12 +35,28 @@ impl<'a> Layer<'a> {
         Norm { gain: &self.parameters.0[places.weight].data, shift: &self.parameters.0[places.bias].data }
     }
 
-    pub fn norm1(&self) -> Norm<'a> {
+    fn norm1(&self) -> Norm<'a> {
         self.norm(self.places.norm1)
     }
 
-    pub fn norm2(&self) -> Norm<'a> {
+    fn norm2(&self) -> Norm<'a> {
         self.norm(self.places.norm2)
+    }
+
+    /// x₁ again, from what was kept.
+    pub fn after_attention(&self, kept: &LayerKept, x: &mut [f32]) {
+        self.affine(self.norm1(), &kept.normal1, x);
+    }
+
+    /// x₂ again, from what was kept.
+    pub fn output(&self, kept: &LayerKept, x: &mut [f32]) {
+        self.affine(self.norm2(), &kept.normal2, x);
+    }
+
+    fn affine(&self, norm: Norm<'_>, normal: &[f32], y: &mut [f32]) {
+        let size = BLOCK * self.width;
+        let tasks = y.par_chunks_mut(size).zip(normal.par_chunks(size));
+        tasks.for_each(|(y, normal)| self.vector.run(Affine { norm, normal, y }));
     }
 
     /// Dropout of the rows of the block that starts at query row `first`.
@@ -54,7 +70,7 @@ impl<'a> Layer<'a> {
         let (d, outputs, bias) = (self.width, part.outputs(), part.bias(self.parameters));
         y.par_chunks_mut(BLOCK * outputs).zip(x.par_chunks(BLOCK * d)).for_each(|(y, x)| {
             part.forward(y, x);
-            y.chunks_exact_mut(outputs).for_each(|row| add(row, bias));
+            self.vector.run(AddBias { rows: y, bias, slope: 1.0 });
         });
     }
 
@@ -70,8 +86,7 @@ impl<'a> Layer<'a> {
         let (d, outputs) = (self.width, part.outputs());
         let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * outputs));
         tasks.zip(partial.par_chunks_mut(outputs)).for_each(|((dx, dy), sums)| {
-            sums.fill(0.0);
-            dy.chunks_exact(outputs).for_each(|row| add(sums, row));
+            self.vector.run(ColumnSums { rows: dy, sums });
             part.input_gradient(dx, dy, add_to);
         });
     }

@@ -3,6 +3,8 @@
 //! Weights are packed once after each change of the parameters, for both directions. dw is shared
 //! out by rows of w, and each task runs through all rows of the batch in order, a chunk at a time.
 
+use super::arena::size;
+use super::pool::Pool;
 use super::product::{Panels, View, product, rows_of, transposed};
 use super::vector::Vector;
 use crate::Tensors;
@@ -17,6 +19,13 @@ pub(crate) const BLOCK: usize = 96;
 const OUTPUTS: usize = 132;
 /// Rows of the batch that a task of dw packs at a time.
 const CHUNK: usize = 128;
+
+/// What a task of dw packs: [`CHUNK`] rows of its columns of dy, and of x.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    dy: Vec<f32>,
+    x: Panels,
+}
 
 /// Some rows of one weight, packed.
 #[derive(Debug, Clone)]
@@ -62,31 +71,19 @@ impl Linear {
         product(self.vector, dx, self.inputs, rows, rows_of(dy, self.outputs()), &self.backward, add);
     }
 
-    /// Adds dyᵀ·x over all rows to the weight's gradient.
-    pub fn weight_gradient(&self, gradients: &mut Tensors, dy: &[f32], x: &[f32]) {
+    /// dw += dyᵀ·x over all rows for the rows of w that start at `first`.
+    fn some_weight_gradient(&self, dw: &mut [f32], first: usize, dy: &[f32], x: &[f32], chunk: &mut Chunk) {
         let (inputs, outputs) = (self.inputs, self.outputs());
-        let dw = &mut gradients.0[self.places.weight].data[self.rows.start * inputs..self.rows.end * inputs];
-        dw.par_chunks_mut(OUTPUTS * inputs).enumerate().for_each(|(i, dw)| {
-            let (first, count) = (i * OUTPUTS, dw.len() / inputs);
-            let mut panels = Panels::default();
-            let mut a = vec![0.0; CHUNK * count];
-            for (dy, x) in dy.chunks(CHUNK * outputs).zip(x.chunks(CHUNK * inputs)) {
-                let rows = x.len() / inputs;
-                for (to, dy) in a.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {
-                    to.copy_from_slice(&dy[first..][..count]);
-                }
-                panels.pack(self.vector, rows, inputs, rows_of(x, inputs));
-                product(
-                    self.vector,
-                    dw,
-                    inputs,
-                    count,
-                    View { data: &a, row: 1, column: count },
-                    &panels,
-                    true,
-                );
+        let count = dw.len() / inputs;
+        size(&mut chunk.dy, CHUNK * count);
+        for (dy, x) in dy.chunks(CHUNK * outputs).zip(x.chunks(CHUNK * inputs)) {
+            for (to, dy) in chunk.dy.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {
+                to.copy_from_slice(&dy[first..][..count]);
             }
-        });
+            chunk.x.pack(self.vector, x.len() / inputs, inputs, rows_of(x, inputs));
+            let a = View { data: &chunk.dy, row: 1, column: count };
+            product(self.vector, dw, inputs, count, a, &chunk.x, true);
+        }
     }
 
     /// Adds a row of column sums a block, in order, to the bias's gradient.
@@ -96,6 +93,30 @@ impl Linear {
             super::rowwise::add(db, sums);
         }
     }
+}
+
+/// Adds dyᵀ·x over all rows to the gradients of several weights, side by side: (layer, dy, x).
+pub(crate) fn weight_gradients<const N: usize>(
+    gradients: &mut Tensors,
+    jobs: [(&Linear, &[f32], &[f32]); N],
+    pool: &Pool<Chunk>,
+) {
+    let mut tasks = Vec::new();
+    for (place, tensor) in gradients.0.iter_mut().enumerate() {
+        let mut rest = &mut tensor.data[..];
+        let mut before = 0;
+        // Jobs on parts of one tensor come in the order of its rows.
+        for (linear, dy, x) in jobs.iter().filter(|(linear, ..)| linear.places.weight == place) {
+            let (_, from) = rest.split_at_mut((linear.rows.start - before) * linear.inputs);
+            let (dw, after) = from.split_at_mut(linear.outputs() * linear.inputs);
+            let parts = dw.chunks_mut(OUTPUTS * linear.inputs).enumerate();
+            tasks.extend(parts.map(|(i, dw)| (linear, i * OUTPUTS, dw, dy, x)));
+            (rest, before) = (after, linear.rows.end);
+        }
+    }
+    tasks.into_par_iter().for_each(|(linear, first, dw, dy, x)| {
+        pool.lend(|chunk| linear.some_weight_gradient(dw, first, dy, x, chunk));
+    });
 }
 
 /// The linear layers of one encoder layer.
@@ -135,14 +156,21 @@ impl Weights {
         }
     }
 
-    /// Packs all weights anew.
-    pub fn pack(&mut self, parameters: &Tensors) {
+    fn all(&mut self) -> Vec<&mut Linear> {
         let Self { value_encoder, layers, value_head, cell_head } = self;
         let of_layers = layers
             .iter_mut()
             .flat_map(|l| [&mut l.query, &mut l.key_value, &mut l.out_proj, &mut l.linear1, &mut l.linear2]);
-        let all: Vec<&mut Linear> =
-            of_layers.chain([value_encoder]).chain(value_head).chain(cell_head).collect();
-        all.into_par_iter().for_each(|linear| linear.pack(parameters));
+        of_layers.chain([value_encoder]).chain(value_head).chain(cell_head).collect()
+    }
+
+    /// Packs all weights anew.
+    pub fn pack(&mut self, parameters: &Tensors) {
+        self.all().into_par_iter().for_each(|linear| linear.pack(parameters));
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&mut self) -> usize {
+        self.all().iter().map(|l| l.forward.bytes() + l.backward.bytes()).sum()
     }
 }

@@ -1,5 +1,6 @@
 //! The engine on processors: the flow of a step, and what carries it.
 //!
+//! * [`flow`]: one pass up and one pass down, in order.
 //! * [`embed`]: tokens and values → the first layer's input.
 //! * [`layer`] and [`attention`]: the encoder; the last layer only at the rows outputs are read from.
 //! * [`heads`]: predictions at the positions asked for.
@@ -12,11 +13,15 @@
 
 mod arena;
 mod attention;
+mod clock;
 mod embed;
 mod exp;
+mod flow;
 mod heads;
 mod layer;
 mod linear;
+mod peak;
+mod pool;
 mod product;
 mod rowwise;
 mod softmax;
@@ -24,19 +29,15 @@ mod vector;
 mod windows;
 
 use crate::adam::Adam;
-use crate::dropout::{Dropout, Site};
+use crate::dropout::Dropout;
 use crate::layout::{GENES, Layout, first_values, gene_rows, zeros};
 use crate::rows::Rows;
 use crate::{Batch, Engine, ModelConfig, OptimizerState, OutputGradients, Outputs, Tensors};
-use arena::{Arena, size};
-use attention::Attention;
-use embed::Embed;
+use arena::{Arena, Pools};
+use clock::{Clock, Part};
 use genil_base::random::Key;
 use genil_base::{Error, Result};
-use heads::Heads;
-use layer::Layer;
-use linear::{BLOCK, Weights};
-use rayon::prelude::*;
+use linear::Weights;
 pub use vector::Instructions;
 use vector::Vector;
 
@@ -50,7 +51,9 @@ pub struct CpuEngine {
     adam: Option<Adam>,
     rows: Rows,
     arena: Arena,
+    pools: Pools,
     outputs: Outputs,
+    clock: Clock,
     vector: Vector,
     weights: Weights,
     /// Whether `weights` are those of `parameters`.
@@ -97,85 +100,26 @@ impl CpuEngine {
             adam: None,
             rows: Rows::default(),
             arena: Arena::default(),
+            pools: Pools::default(),
+            clock: Clock::new(),
             outputs: Outputs::default(),
             kept: None,
         }
     }
 
-    fn heads(&self) -> Heads<'_> {
-        let Self { layout, weights, parameters, rows, .. } = self;
-        Heads { layout, weights, parameters, rows }
+    /// Name and seconds of each part of the steps since the last call.
+    pub(crate) fn take_parts(&mut self) -> Vec<(&'static str, f64)> {
+        self.clock.take()
     }
 
-    fn embed(&self) -> Embed<'_> {
-        let Self { layout, parameters, rows, .. } = self;
-        Embed { layout, linear: &self.weights.value_encoder, parameters, rows }
+    /// FLOP a second that the current pool's threads reach at most.
+    pub(crate) fn peak(&self, seconds: f64) -> f64 {
+        peak::peak(self.vector, seconds)
     }
 
-    fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
-        Layer {
-            index,
-            width: self.config.width,
-            ffn: self.config.ffn,
-            places: self.layout.layers[index],
-            weights: &self.weights.layers[index],
-            parameters: &self.parameters,
-            vector: self.vector,
-            dropout,
-            positions: self.is_last(index).then_some(&self.rows.selected),
-        }
-    }
-
-    fn is_last(&self, index: usize) -> bool {
-        index + 1 == self.config.layers
-    }
-
-    fn attention<'a>(&'a self, index: usize, dropout: Dropout) -> Attention<'a> {
-        let last = self.is_last(index);
-        Attention {
-            width: self.config.width,
-            heads: self.config.heads,
-            queries: if last { &self.rows.selected_of_cell } else { &self.rows.all },
-            keys: &self.rows.all,
-            positions: last.then_some(&self.rows.selected),
-            dropout: dropout.site(index, Site::Attention),
-            vector: self.vector,
-        }
-    }
-
-    fn run(&mut self, batch: &Batch, dropout: Dropout, keep: bool) -> Result<()> {
-        self.kept = None;
-        self.rows.set(batch, self.vocabulary())?;
-        if !self.packed {
-            self.weights.pack(&self.parameters);
-            self.packed = true;
-        }
-        let mut arena = std::mem::take(&mut self.arena);
-        arena.size_forward(&self.config, &self.rows, keep);
-        let d = self.config.width;
-        self.embed().forward(&mut arena.stream);
-        arena.input.copy_from_slice(&arena.stream);
-        for l in 0..self.config.layers {
-            let layer = self.layer(l, dropout);
-            let kept = &mut arena.layers[if keep { l } else { 0 }];
-            if self.is_last(l) {
-                for (to, &row) in arena.selected.chunks_exact_mut(d).zip(&self.rows.selected) {
-                    to.copy_from_slice(&arena.stream[row as usize * d..][..d]);
-                }
-            }
-            let queries = if self.is_last(l) { &arena.selected } else { &arena.stream };
-            kept.size(&self.config, queries.len() / d, self.rows.count());
-            layer.project(&layer.weights.query, queries, &mut kept.q);
-            layer.project(&layer.weights.key_value, &arena.stream, &mut kept.kv);
-            self.attention(l, dropout).forward(&kept.q, &kept.kv, &mut kept.context, &mut kept.lse);
-            layer.rest(kept, if self.is_last(l) { &mut arena.selected } else { &mut arena.stream });
-        }
-        let mut outputs = std::mem::take(&mut self.outputs);
-        self.heads().forward(&arena.selected, &mut arena.heads, &mut outputs);
-        self.outputs = outputs;
-        self.arena = arena;
-        self.kept = keep.then_some(dropout);
-        Ok(())
+    /// Bytes of all buffers beyond parameters, gradients and moments.
+    pub(crate) fn buffer_bytes(&mut self) -> usize {
+        self.arena.bytes() + self.weights.bytes()
     }
 
     fn check(&self, given: &OutputGradients) -> Result<Dropout> {
@@ -191,76 +135,6 @@ impl CpuEngine {
         of("cell values", given.cell_value.len(), self.outputs.cell_value.len())?;
         of("embeddings", given.embedding.len(), self.outputs.embedding.len())?;
         Ok(dropout)
-    }
-
-    fn run_back(&mut self, given: &OutputGradients, dropout: Dropout) {
-        let mut arena = std::mem::take(&mut self.arena);
-        let mut gradients = std::mem::take(&mut self.gradients);
-        arena.size_backward(&self.config, &self.rows);
-        let (d, rows) = (self.config.width, &self.rows);
-        let Arena { stream: x, selected: x_selected, input, layers, heads, down, partial } = &mut arena;
-        let mut dx = std::mem::take(&mut down.stream);
-        let mut dy = std::mem::take(&mut down.selected);
-        self.heads().backward(&mut gradients, heads, &self.outputs, given, &mut dy);
-        for l in (0..self.config.layers).rev() {
-            let (layer, last) = (self.layer(l, dropout), self.is_last(l));
-            let (below, above) = layers.split_at_mut(l);
-            let kept = &mut above[0];
-            let stream = if last { &mut dy } else { &mut dx };
-            let t = stream.len() / d;
-            down.size_layer(&self.config, t);
-            size(partial, t.div_ceil(BLOCK) * layer.sums());
-            layer.rest_backward(kept, stream, down, partial);
-            layer.add_sums(partial, &mut gradients);
-            self.attention(l, dropout).backward(
-                &mut kept.q,
-                &mut kept.kv,
-                &kept.context,
-                &kept.lse,
-                &down.context,
-            );
-
-            let weights = &self.weights.layers[l];
-            let norm1 = layer.norm1();
-            let x1 = if last { &mut *x_selected } else { &mut *x };
-            x1.par_chunks_mut(d).zip(kept.normal1.par_chunks(d)).for_each(|(y, x)| norm1.apply(x, y));
-            weights.linear2.weight_gradient(&mut gradients, &down.linear2, &kept.hidden);
-            weights.linear1.weight_gradient(&mut gradients, &down.hidden, x1);
-            weights.out_proj.weight_gradient(&mut gradients, &down.out_proj, &kept.context);
-            match below.last() {
-                Some(previous) => {
-                    let norm = self.layer(l - 1, dropout).norm2();
-                    x.par_chunks_mut(d)
-                        .zip(previous.normal2.par_chunks(d))
-                        .for_each(|(y, x)| norm.apply(x, y));
-                }
-                None => x.copy_from_slice(input),
-            }
-            if last {
-                for (to, &row) in x_selected.chunks_exact_mut(d).zip(&rows.selected) {
-                    to.copy_from_slice(&x[row as usize * d..][..d]);
-                }
-            }
-            weights.query.weight_gradient(&mut gradients, &kept.q, if last { x_selected } else { x });
-            weights.key_value.weight_gradient(&mut gradients, &kept.kv, x);
-
-            size(partial, t.div_ceil(BLOCK) * d);
-            layer.project_backward(&weights.query, stream, &kept.q, true, partial);
-            weights.query.bias_gradient(&mut gradients, partial);
-            size(partial, rows.count().div_ceil(BLOCK) * 2 * d);
-            layer.project_backward(&weights.key_value, &mut dx, &kept.kv, !last, partial);
-            weights.key_value.bias_gradient(&mut gradients, partial);
-            if last {
-                for (dy, &row) in dy.chunks_exact(d).zip(&rows.selected) {
-                    rowwise::add(&mut dx[row as usize * d..][..d], dy);
-                }
-            }
-        }
-        self.embed().backward(&mut gradients, &dx, x, partial);
-        (down.stream, down.selected) = (dx, dy);
-        self.adam.get_or_insert_with(|| Adam::new(&self.parameters)).touch(&rows.tokens);
-        self.arena = arena;
-        self.gradients = gradients;
     }
 }
 
@@ -292,8 +166,10 @@ impl Engine for CpuEngine {
     }
 
     fn step(&mut self, learning_rate: f32) {
+        self.clock.start();
         let adam = self.adam.get_or_insert_with(|| Adam::new(&self.parameters));
         adam.step(&mut self.parameters, &mut self.gradients, learning_rate);
+        self.clock.lap(Part::Adam);
         (self.kept, self.packed, self.pending) = (None, false, false);
     }
 

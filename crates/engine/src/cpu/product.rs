@@ -54,21 +54,48 @@ impl Panels {
         if length == 0 {
             return;
         }
-        for (i, to) in self.data.chunks_exact_mut(rows * panel).enumerate() {
-            let first = i * panel;
-            let used = panel.min(columns - first);
-            if source.column == 1 {
-                for (r, to) in to.chunks_exact_mut(panel).enumerate() {
-                    to[..used].copy_from_slice(&source.data[r * source.row + first..][..used]);
-                    to[used..].fill(0.0);
+        vector.run(Pack { panels: self, source });
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        4 * self.data.capacity()
+    }
+}
+
+struct Pack<'a> {
+    panels: &'a mut Panels,
+    source: View<'a>,
+}
+
+impl WithSimd for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Panels { data, rows, columns, panel } = self.panels;
+        let (rows, columns, panel) = (*rows, *columns, 2 * S::F32_LANES.min(*panel));
+        let View { data: source, row, column } = self.source;
+        // Row by row, so that the source is read in the order of memory.
+        let whole = if column == 1 { columns / panel } else { 0 };
+        for r in 0..rows {
+            for i in 0..whole {
+                let (from, _) = S::as_simd_f32s(&source[r * row + i * panel..][..panel]);
+                let (to, _) = S::as_mut_simd_f32s(&mut data[(i * rows + r) * panel..][..panel]);
+                // Two vectors: a pattern, since a copy of unknown length would be a call.
+                if let ([to0, to1], [from0, from1]) = (to, from) {
+                    (*to0, *to1) = (*from0, *from1);
                 }
-            } else {
-                for j in 0..panel {
-                    let column = &source.data[((first + j) * source.column).min(source.data.len())..];
-                    for r in 0..rows {
-                        to[r * panel + j] = if j < used { column[r * source.row] } else { 0.0 };
-                    }
+            }
+        }
+        for (i, to) in data.chunks_exact_mut(rows * panel).enumerate().skip(whole) {
+            let used = panel.min(columns - i * panel);
+            for (r, to) in to.chunks_exact_mut(panel).enumerate() {
+                let from = source[r * row + i * panel * column..].iter().step_by(column);
+                for (to, from) in to[..used].iter_mut().zip(from) {
+                    *to = *from;
                 }
+                to[used..].fill(0.0);
             }
         }
     }

@@ -43,12 +43,42 @@ pub(crate) fn add(row: &mut [f32], bias: &[f32]) {
     }
 }
 
-/// row = LeakyReLU(row + bias).
-#[inline(always)]
-pub(crate) fn add_leaky(row: &mut [f32], bias: &[f32]) {
-    for (x, b) in row.iter_mut().zip(bias) {
-        let y = *x + b;
-        *x = if y > 0.0 { y } else { LEAK * y };
+/// rows += bias, then LeakyReLU with this slope below zero (1: none).
+pub(crate) struct AddBias<'a> {
+    pub rows: &'a mut [f32],
+    pub bias: &'a [f32],
+    pub slope: f32,
+}
+
+impl WithSimd for AddBias<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for row in self.rows.chunks_exact_mut(self.bias.len()) {
+            for (x, b) in row.iter_mut().zip(self.bias) {
+                let y = *x + b;
+                *x = if y > 0.0 { y } else { self.slope * y };
+            }
+        }
+    }
+}
+
+/// sums = column sums of rows.
+pub(crate) struct ColumnSums<'a> {
+    pub rows: &'a [f32],
+    pub sums: &'a mut [f32],
+}
+
+impl WithSimd for ColumnSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.sums.fill(0.0);
+        for row in self.rows.chunks_exact(self.sums.len()) {
+            add(self.sums, row);
+        }
     }
 }
 
@@ -70,9 +100,28 @@ pub(crate) struct Norm<'a> {
 impl Norm<'_> {
     /// y = gain·x̂ + shift.
     #[inline(always)]
-    pub fn apply(&self, normal: &[f32], y: &mut [f32]) {
+    fn apply(&self, normal: &[f32], y: &mut [f32]) {
         for (((y, x), g), s) in y.iter_mut().zip(normal).zip(self.gain).zip(self.shift) {
             *y = x * g + s;
+        }
+    }
+}
+
+/// y = gain·x̂ + shift for some rows.
+pub(crate) struct Affine<'a> {
+    pub norm: Norm<'a>,
+    pub normal: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+impl WithSimd for Affine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let d = self.norm.gain.len();
+        for (normal, y) in self.normal.chunks_exact(d).zip(self.y.chunks_exact_mut(d)) {
+            self.norm.apply(normal, y);
         }
     }
 }

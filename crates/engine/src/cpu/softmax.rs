@@ -1,12 +1,13 @@
 //! Softmax and dropout of rows of attention scores, forward and backward.
 //!
-//! Forward: e = exp(s − max), kept or zeroed; the row's factor 1 / (Σe · keep probability) is left
+//! Forward: e = exp(s·c − max), kept or zeroed; the row's factor 1 / (Σe · keep probability) is left
 //! to the caller, who has fewer numbers to multiply after the product with V.
-//! Backward: p = exp(s − lse), ds = p·(f·dp − D) and p·f, with dropout factors f.
+//! Backward: p = exp(s·c − lse), ds = p·(f·dp − D) and p·f, with dropout factors f.
 //! A row is padded to a multiple of 32 columns; 16 interleaved partial sums whatever the lanes.
 //! About 25 vector operations for every vector of scores, of which the hash takes 9.
 
 use super::exp::exp_vector;
+use super::product::View;
 use crate::dropout::RowDropout;
 use pulp::{Simd, WithSimd};
 
@@ -20,10 +21,12 @@ pub(crate) struct Softmax<'a> {
     pub scores: &'a mut [f32],
     pub stride: usize,
     pub t: usize,
+    /// What scores are multiplied by first, above zero.
+    pub scale: f32,
     pub dropout: &'a [Option<RowDropout>],
-    /// Receives log Σ exp(s) of each row.
+    /// Receives log Σ exp(s·c) of each row.
     pub lse: &'a mut [f32],
-    /// Receives 1 / Σ exp(s − max) of each row.
+    /// Receives 1 / Σ exp(s·c − max) of each row.
     pub inverse: &'a mut [f32],
     /// Scratch for the hashes of a row, half as many as `stride`.
     pub words: &'a mut [u32],
@@ -43,27 +46,32 @@ impl WithSimd for Softmax<'_> {
             for x in row.iter() {
                 most = simd.max_f32s(most, *x);
             }
-            let most = simd.reduce_max_f32s(most);
-            let shift = simd.splat_f32s(most);
+            let most = simd.reduce_max_f32s(most) * self.scale;
+            let (scale, shift) = (simd.splat_f32s(self.scale), simd.splat_f32s(-most));
             let mut parts = [simd.splat_f32s(0.0); 16];
-            let half = 16 / S::F32_LANES;
-            for group in row.chunks_exact_mut(half) {
-                for (x, part) in group.iter_mut().zip(&mut parts) {
-                    *x = exp_vector(simd, simd.sub_f32s(*x, shift));
-                    *part = simd.add_f32s(*part, *x);
+            let (half, zero) = (16 / S::F32_LANES, simd.splat_f32s(0.0));
+            match dropout {
+                None => {
+                    for group in row.chunks_exact_mut(half) {
+                        for (x, part) in group.iter_mut().zip(&mut parts) {
+                            *x = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
+                            *part = simd.add_f32s(*part, *x);
+                        }
+                    }
+                }
+                Some(dropout) => {
+                    let bits = Bits::new(simd, dropout, self.words);
+                    for (group, words) in row.chunks_exact_mut(2 * half).zip(bits.words.chunks_exact(half)) {
+                        for (i, x) in group.iter_mut().enumerate() {
+                            let e = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
+                            parts[i % half] = simd.add_f32s(parts[i % half], e);
+                            *x = simd.select_f32s(bits.dropped(simd, words, i), zero, e);
+                        }
+                    }
                 }
             }
             let total = total(simd, &parts);
             (*lse, *inverse) = (most + total.ln(), 1.0 / total);
-            if let Some(dropout) = dropout {
-                let bits = Bits::new(simd, dropout, self.words);
-                let zero = simd.splat_f32s(0.0);
-                for (group, words) in row.chunks_exact_mut(2 * half).zip(bits.words.chunks_exact(half)) {
-                    for (i, x) in group.iter_mut().enumerate() {
-                        *x = simd.select_f32s(bits.dropped(simd, words, i), zero, *x);
-                    }
-                }
-            }
         }
     }
 }
@@ -76,10 +84,13 @@ pub(crate) struct SoftmaxBackward<'a> {
     pub gradients: &'a mut [f32],
     pub stride: usize,
     pub t: usize,
+    /// What scores are multiplied by first, above zero.
+    pub scale: f32,
     pub dropout: &'a [Option<RowDropout>],
     pub lse: &'a [f32],
-    /// D of each row.
-    pub inner: &'a [f32],
+    /// O and dO, whose rows' inner product is D, and their width.
+    pub outputs: [View<'a>; 2],
+    pub width: usize,
     pub words: &'a mut [u32],
 }
 
@@ -90,27 +101,30 @@ impl WithSimd for SoftmaxBackward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let rows =
             self.scores.chunks_exact_mut(self.stride).zip(self.gradients.chunks_exact_mut(self.stride));
-        let given = self.dropout.iter().zip(self.lse.iter().zip(self.inner));
-        for ((row, gradient), (dropout, (lse, inner))) in rows.zip(given) {
+        for (r, ((row, gradient), (dropout, lse))) in rows.zip(self.dropout.iter().zip(self.lse)).enumerate()
+        {
+            let [o, g] = self.outputs.map(|it| &it.data[r * it.row..][..self.width]);
+            let inner = dot(simd, o, g);
             let (row, _) = S::as_mut_simd_f32s(&mut row[..padded(self.t)]);
             let (gradient, _) = S::as_mut_simd_f32s(&mut gradient[..padded(self.t)]);
-            let (lse, inner, zero) = (simd.splat_f32s(*lse), simd.splat_f32s(*inner), simd.splat_f32s(0.0));
+            let [shift, inner, zero, scale] = [-*lse, inner, 0.0, self.scale].map(|x| simd.splat_f32s(x));
             let half = 16 / S::F32_LANES;
             match dropout {
                 None => {
                     for (x, g) in row.iter_mut().zip(gradient) {
-                        *x = exp_vector(simd, simd.min_f32s(simd.sub_f32s(*x, lse), zero));
+                        *x = exp_vector(simd, simd.min_f32s(simd.mul_add_f32s(*x, scale, shift), zero));
                         *g = simd.mul_f32s(*x, simd.sub_f32s(*g, inner));
                     }
                 }
                 Some(dropout) => {
                     let bits = Bits::new(simd, dropout, self.words);
-                    let scale = simd.splat_f32s(dropout.scale);
+                    let kept = simd.splat_f32s(dropout.scale);
                     let groups = row.chunks_exact_mut(2 * half).zip(gradient.chunks_exact_mut(2 * half));
                     for ((row, gradient), words) in groups.zip(bits.words.chunks_exact(half)) {
                         for (i, (x, g)) in row.iter_mut().zip(gradient).enumerate() {
-                            let factor = simd.select_f32s(bits.dropped(simd, words, i), zero, scale);
-                            let p = exp_vector(simd, simd.min_f32s(simd.sub_f32s(*x, lse), zero));
+                            let factor = simd.select_f32s(bits.dropped(simd, words, i), zero, kept);
+                            let p =
+                                exp_vector(simd, simd.min_f32s(simd.mul_add_f32s(*x, scale, shift), zero));
                             *g = simd.mul_f32s(p, simd.sub_f32s(simd.mul_f32s(*g, factor), inner));
                             *x = simd.mul_f32s(p, factor);
                         }
@@ -119,6 +133,25 @@ impl WithSimd for SoftmaxBackward<'_> {
             }
         }
     }
+}
+
+/// Σ a·b in 16 interleaved partial sums.
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let whole = a.len() / 16 * 16;
+    let mut parts = [simd.splat_f32s(0.0); 16];
+    let half = 16 / S::F32_LANES;
+    let groups = S::as_simd_f32s(&a[..whole])
+        .0
+        .chunks_exact(half)
+        .zip(S::as_simd_f32s(&b[..whole]).0.chunks_exact(half));
+    for (a, b) in groups {
+        for (part, (a, b)) in parts.iter_mut().zip(a.iter().zip(b)) {
+            *part = simd.mul_add_f32s(*a, *b, *part);
+        }
+    }
+    let rest = a[whole..].iter().zip(&b[whole..]).fold(0.0, |sum, (a, b)| a.mul_add(*b, sum));
+    total(simd, &parts) + rest
 }
 
 /// Sum of 16 interleaved partial sums, by halves.

@@ -1,0 +1,180 @@
+//! One pass up and one pass down: which kernel follows which.
+
+use super::arena::{Arena, size};
+use super::attention::Attention;
+use super::clock::Part;
+use super::embed::Embed;
+use super::heads::Heads;
+use super::layer::Layer;
+use super::linear::{BLOCK, weight_gradients};
+use super::{CpuEngine, rowwise};
+use crate::adam::Adam;
+use crate::dropout::{Dropout, Site};
+use crate::{Batch, Engine, OutputGradients};
+use genil_base::Result;
+
+/// Copies the rows in `which` of a matrix of `d` columns.
+fn select(to: &mut [f32], from: &[f32], which: &[u32], d: usize) {
+    for (to, &row) in to.chunks_exact_mut(d).zip(which) {
+        to.copy_from_slice(&from[row as usize * d..][..d]);
+    }
+}
+
+impl CpuEngine {
+    /// Fills `outputs`; with `keep`, also what [`CpuEngine::run_back`] needs.
+    pub(super) fn run(&mut self, batch: &Batch, dropout: Dropout, keep: bool) -> Result<()> {
+        self.kept = None;
+        self.rows.set(batch, self.vocabulary())?;
+        self.clock.start();
+        if !self.packed {
+            self.weights.pack(&self.parameters);
+            self.packed = true;
+        }
+        self.clock.lap(Part::Pack);
+        let mut arena = std::mem::take(&mut self.arena);
+        arena.size_forward(&self.config, &self.rows, keep);
+        let d = self.config.width;
+        self.embed().forward(&mut arena.stream);
+        arena.input.copy_from_slice(&arena.stream);
+        self.clock.lap(Part::Embed);
+        for l in 0..self.config.layers {
+            let last = self.is_last(l);
+            let kept = &mut arena.layers[if keep { l } else { 0 }];
+            if last {
+                select(&mut arena.selected, &arena.stream, &self.rows.selected, d);
+            }
+            let queries = if last { &arena.selected } else { &arena.stream };
+            kept.size(&self.config, queries.len() / d, self.rows.count());
+            let layer = self.layer(l, dropout);
+            layer.project(&layer.weights.query, queries, &mut kept.q);
+            layer.project(&layer.weights.key_value, &arena.stream, &mut kept.kv);
+            self.clock.lap(Part::Project);
+            self.attention(l, dropout).forward(&kept.q, &kept.kv, &mut kept.context, &mut kept.lse);
+            self.clock.lap(Part::Attention);
+            let stream = if last { &mut arena.selected } else { &mut arena.stream };
+            self.layer(l, dropout).rest(kept, stream);
+            self.clock.lap(Part::Rest);
+        }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.heads().forward(&arena.selected, &mut arena.heads, &mut outputs);
+        self.clock.lap(Part::Heads);
+        self.outputs = outputs;
+        self.arena = arena;
+        self.kept = keep.then_some(dropout);
+        Ok(())
+    }
+
+    /// Adds the gradients of the last pass up that kept what this needs.
+    pub(super) fn run_back(&mut self, given: &OutputGradients, dropout: Dropout) {
+        let mut arena = std::mem::take(&mut self.arena);
+        let mut gradients = std::mem::take(&mut self.gradients);
+        arena.size_backward(&self.config, &self.rows);
+        let d = self.config.width;
+        let Arena { stream: x, selected: x_selected, input, layers, heads, down, partial } = &mut arena;
+        let mut dx = std::mem::take(&mut down.stream);
+        let mut dy = std::mem::take(&mut down.selected);
+        self.clock.start();
+        self.heads().backward(&mut gradients, heads, &self.outputs, given, &mut dy);
+        self.clock.lap(Part::Heads);
+        for l in (0..self.config.layers).rev() {
+            let last = self.is_last(l);
+            let (below, above) = layers.split_at_mut(l);
+            let kept = &mut above[0];
+            let stream = if last { &mut dy } else { &mut dx };
+            let t = stream.len() / d;
+            down.size_layer(&self.config, t);
+            let layer = self.layer(l, dropout);
+            size(partial, t.div_ceil(BLOCK) * layer.sums());
+            layer.rest_backward(kept, stream, down, partial);
+            layer.add_sums(partial, &mut gradients);
+            self.clock.lap(Part::RestBackward);
+
+            let (q, kv) = (&mut kept.q, &mut kept.kv);
+            self.attention(l, dropout).backward(q, kv, &kept.context, &kept.lse, &down.context);
+            self.clock.lap(Part::AttentionBackward);
+
+            let (layer, weights) = (self.layer(l, dropout), &self.weights.layers[l]);
+            let x1 = if last { &mut *x_selected } else { &mut *x };
+            layer.after_attention(kept, x1);
+            let jobs = [
+                (&weights.linear2, &down.linear2[..], &kept.hidden[..]),
+                (&weights.linear1, &down.hidden, x1),
+                (&weights.out_proj, &down.out_proj, &kept.context),
+            ];
+            weight_gradients(&mut gradients, jobs, &self.pools.chunk);
+            match below.last() {
+                Some(previous) => self.layer(l - 1, dropout).output(previous, x),
+                None => x.copy_from_slice(input),
+            }
+            if last {
+                select(x_selected, x, &self.rows.selected, d);
+            }
+            let queries = if last { &*x_selected } else { &*x };
+            let jobs = [(&weights.query, &kept.q[..], &queries[..]), (&weights.key_value, &kept.kv, x)];
+            weight_gradients(&mut gradients, jobs, &self.pools.chunk);
+            self.clock.lap(Part::WeightGradients);
+
+            let (layer, weights) = (self.layer(l, dropout), &self.weights.layers[l]);
+            size(partial, t.div_ceil(BLOCK) * d);
+            layer.project_backward(&weights.query, stream, &kept.q, true, partial);
+            weights.query.bias_gradient(&mut gradients, partial);
+            size(partial, self.rows.count().div_ceil(BLOCK) * 2 * d);
+            layer.project_backward(&weights.key_value, &mut dx, &kept.kv, !last, partial);
+            weights.key_value.bias_gradient(&mut gradients, partial);
+            if last {
+                for (dy, &row) in dy.chunks_exact(d).zip(&self.rows.selected) {
+                    rowwise::add(&mut dx[row as usize * d..][..d], dy);
+                }
+            }
+            self.clock.lap(Part::ProjectBackward);
+        }
+        self.embed().backward(&mut gradients, &dx, x, partial);
+        (down.stream, down.selected) = (dx, dy);
+        self.adam.get_or_insert_with(|| Adam::new(&self.parameters)).touch(&self.rows.tokens);
+        self.clock.lap(Part::Embed);
+        self.arena = arena;
+        self.gradients = gradients;
+    }
+
+    fn heads(&self) -> Heads<'_> {
+        let Self { layout, weights, parameters, rows, vector, .. } = self;
+        Heads { layout, weights, parameters, rows, vector: *vector, pool: &self.pools.chunk }
+    }
+
+    fn embed(&self) -> Embed<'_> {
+        let Self { layout, parameters, rows, .. } = self;
+        Embed { layout, linear: &self.weights.value_encoder, parameters, rows, pool: &self.pools.chunk }
+    }
+
+    fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
+        Layer {
+            index,
+            width: self.config.width,
+            ffn: self.config.ffn,
+            places: self.layout.layers[index],
+            weights: &self.weights.layers[index],
+            parameters: &self.parameters,
+            vector: self.vector,
+            dropout,
+            positions: self.is_last(index).then_some(&self.rows.selected),
+        }
+    }
+
+    fn is_last(&self, index: usize) -> bool {
+        index + 1 == self.config.layers
+    }
+
+    fn attention<'a>(&'a self, index: usize, dropout: Dropout) -> Attention<'a> {
+        let last = self.is_last(index);
+        Attention {
+            width: self.config.width,
+            heads: self.config.heads,
+            queries: if last { &self.rows.selected_of_cell } else { &self.rows.all },
+            keys: &self.rows.all,
+            positions: last.then_some(&self.rows.selected),
+            dropout: dropout.site(index, Site::Attention),
+            vector: self.vector,
+            pool: &self.pools.attention,
+        }
+    }
+}
