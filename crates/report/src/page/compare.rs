@@ -45,10 +45,13 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> Strin
                     }
                     section {
                         h2 { "Numbers" }
-                        @for (name, run) in named() { h3 { (name) } (table(&summary::table(run))) }
+                        div.heats {
+                            @for (name, run) in named() { div { h3 { (name) } (table(&summary::table(run))) } }
+                        }
                     }
                     section {
                         h2 { "Matrices" }
+                        p.note { "Shades are to be compared within a run." }
                         @for (name, run) in named() {
                             h3 { (name) ": " (metric::regression(run).title) }
                             (matrices::matrices(run, metric::regression(run), false))
