@@ -100,8 +100,8 @@ pub fn read_summary(path: &Path) -> Result<Vec<SummaryRow>> {
 /// One line of `timing.csv`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Timing {
-    /// The method.
-    pub method: String,
+    /// The chain of models: a method, or `shared`.
+    pub chain: String,
     /// The seed.
     pub seed: u64,
     /// The stage.
