@@ -211,7 +211,7 @@ impl Array {
     }
 
     /// Reads `rows` in pieces by all cores; the result is in order and of the right length.
-    fn pieces<T: Send>(
+    fn pieces<T: Send + Copy>(
         &self,
         rows: Range<usize>,
         read: impl Fn(u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error> + Sync,
@@ -224,7 +224,7 @@ impl Array {
             .map(|start| read(start as u64, step.min(rows.end - start) as u64))
             .collect::<std::result::Result<_, _>>()
             .map_err(|e| self.error(e))?;
-        let all: Vec<T> = parts.into_iter().flatten().collect();
+        let all: Vec<T> = parts.concat();
         if all.len() != rows.len() * width {
             return Err(self.error(format!("{} elements instead of {}", all.len(), rows.len() * width)));
         }

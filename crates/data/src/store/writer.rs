@@ -178,14 +178,12 @@ impl StoreWriter {
             return Err(Error::new(format!("gene {last} does not exist: there are {}", self.genes.len())));
         }
         for (&gene, &value) in genes.iter().zip(values) {
-            let symbol = self.genes.symbol(gene);
             if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::new(format!(
-                    "the value {value} of gene '{symbol}' is not finite and > 0"
-                )));
+                let symbol = self.genes.symbol(gene);
+                return Err(Error::new(format!("the value {value} of gene '{symbol}' is not finite and > 0")));
             }
             if !self.panels.measured(panel, gene) {
-                let name = &self.panels.names()[usize::from(panel)];
+                let (symbol, name) = (self.genes.symbol(gene), &self.panels.names()[usize::from(panel)]);
                 let what = format!("gene '{symbol}' has a value, but was not measured in panel '{name}'");
                 return Err(Error::new(what).help("mend the table of measured genes"));
             }
