@@ -16,3 +16,7 @@ check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The engine on this machine, with the paper's model.
+bench:
+    cargo run --release --bin genil -- bench step

@@ -12,7 +12,7 @@ pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>)
     let folder = parent(path);
     fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
     let io = |e: io::Error| Error::io("write", path, &e);
-    let mut beside = tempfile::Builder::new().prefix(".partial-").tempfile_in(folder).map_err(io)?;
+    let mut beside = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder).map_err(io)?;
     {
         let mut buffered = io::BufWriter::new(beside.as_file_mut());
         fill(&mut buffered)?;
@@ -35,6 +35,27 @@ fn readable_by_all(file: &File) -> io::Result<()> {
 fn readable_by_all(_: &File) -> io::Result<()> {
     Ok(())
 }
+
+/// Removes what a killed [`write_whole`] left in `folder` and below. Only for folders that no other process writes to.
+pub fn remove_partial(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| Error::io("read", folder, &e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("read", folder, &e))?.path();
+        let partial = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL));
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            remove_partial(&path)?;
+        } else if partial {
+            fs::remove_file(&path).map_err(|e| Error::io("remove", &path, &e))?;
+        }
+    }
+    Ok(())
+}
+
+/// How the name of a file begins that is not whole yet.
+const PARTIAL: &str = ".genil-partial-";
 
 /// [`write_whole`] for bytes at hand.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -101,6 +122,21 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing left beside it");
+    }
+
+    #[test]
+    fn what_a_kill_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("models/stage-0");
+        fs::create_dir_all(&deep).unwrap();
+        for name in [".genil-partial-abc", "model.json", ".lock"] {
+            fs::write(deep.join(name), b"x").unwrap();
+        }
+        remove_partial(folder.path()).unwrap();
+        let mut left: Vec<String> =
+            fs::read_dir(&deep).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, [".lock", "model.json"]);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Say in plain words what a store, plan, model or run is.
     Inspect(InspectArgs),
+    /// Measure the engine on this machine.
+    Bench(BenchArgs),
 }
 
 /// `genil demo`
@@ -235,13 +237,17 @@ pub struct EvaluateArgs {
 
 /// `genil report`
 #[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Example:\n  genil report runs/run\n\nWrites report.html, tables/ and figures/ there."
-)]
+#[command(after_help = "\
+Examples:
+  genil report runs/run                              writes report.html, tables/ and figures/ there
+  genil report runs/one runs/other --out both.html   two or more runs side by side")]
 pub struct ReportArgs {
-    /// The run folder.
-    #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+    /// The run folder; several are compared on one page.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// The page that compares several runs.
+    #[arg(long, value_name = "HTML")]
+    pub out: Option<PathBuf>,
     /// Print what was written as JSON.
     #[arg(long)]
     pub json: bool,
@@ -263,6 +269,60 @@ pub struct InspectArgs {
     #[arg(long)]
     pub verify: bool,
     /// Print it as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil bench`
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+/// What `genil bench` measures.
+#[derive(Debug, Subcommand)]
+pub enum BenchWhat {
+    /// Training steps: tokens in, loss, gradients, updated parameters.
+    Step(BenchStepArgs),
+}
+
+/// `genil bench step`; the defaults are the paper's model.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --steps 5 --json")]
+pub struct BenchStepArgs {
+    /// Cells of a step.
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pub cells: usize,
+    /// Expressed genes of a cell.
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    pub genes: usize,
+    /// Genes that the model knows.
+    #[arg(long, default_value_t = 60_697, value_name = "N")]
+    pub vocabulary: usize,
+    /// Width of the model.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub width: usize,
+    /// Encoder layers.
+    #[arg(long, default_value_t = 6, value_name = "N")]
+    pub layers: usize,
+    /// Attention heads.
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    pub heads: usize,
+    /// Width of the feed-forward part.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub ffn: usize,
+    /// Dropout probability.
+    #[arg(long, default_value_t = 0.15, value_name = "P")]
+    pub dropout: f32,
+    /// Steps measured, after one that warms up.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub steps: usize,
+    /// Predictions only, as when cells are embedded.
+    #[arg(long)]
+    pub forward_only: bool,
+    /// Print the figures as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -31,6 +31,7 @@ fn run(command: &Command, output: &Output) -> genil_base::Result<()> {
         Command::Evaluate(args) => commands::evaluate::run(args, output),
         Command::Report(args) => commands::report::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, output),
+        Command::Bench(args) => commands::bench::run(args, output),
     }
 }
 

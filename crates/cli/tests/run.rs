@@ -55,9 +55,16 @@ fn one_thread_or_three_give_the_same_bytes() {
     let settings = settings_file(folder.path(), &plan);
     let run = |threads: &str| {
         let out = folder.path().join(threads);
-        let train = genil().args(["train", "--quiet", "--threads", threads]).arg(&settings).arg("--out").arg(&out).status();
+        let train = genil()
+            .args(["train", "--quiet", "--threads", threads])
+            .arg(&settings)
+            .arg("--out")
+            .arg(&out)
+            .status();
         assert!(train.unwrap().success());
-        assert!(genil().args(["evaluate", "--quiet", "--threads", threads]).arg(&out).status().unwrap().success());
+        assert!(
+            genil().args(["evaluate", "--quiet", "--threads", threads]).arg(&out).status().unwrap().success()
+        );
         contents(&out)
     };
     let (one, three) = (run("1"), run("3"));
@@ -120,7 +127,8 @@ fn on_the_synthetic_data_fine_tuning_forgets_and_replay_and_joint_training_forge
     assert!(out.join("report.html").is_file());
     let forgetting = |method: &str| -> f64 {
         let scores = std::fs::read_to_string(out.join("scores.csv")).unwrap();
-        let row = scores.lines().find(|l| l.starts_with(&format!("{method},0,2,all,forgetting_mse,"))).unwrap();
+        let row =
+            scores.lines().find(|l| l.starts_with(&format!("{method},0,2,all,forgetting_mse,"))).unwrap();
         row.split(',').nth(5).unwrap().parse().unwrap()
     };
     assert!(forgetting("finetune") > 0.1, "{}", forgetting("finetune"));

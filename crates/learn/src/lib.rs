@@ -9,6 +9,7 @@
 //! * [`evaluate`]: what each gene set lost.
 
 pub mod batch;
+pub mod card;
 pub mod checkpoint;
 pub mod embed;
 pub mod evaluate;

@@ -10,6 +10,7 @@
 //! `CHAIN` is a method's name, or `shared` for the stages that a method trains as fine-tuning does: those are
 //! trained once.
 
+use crate::card::{MethodCard, ProbeCard, RunCard, StageCard, StoreCard, read_card};
 use crate::checkpoint::{self, ModelCard};
 use crate::method::Context;
 use crate::progress::Progress;
@@ -18,7 +19,6 @@ use crate::stages::Stages;
 use crate::train_stage::{steps_of, train_stage};
 use genil_base::{Error, Result, files};
 use genil_engine::{CpuEngine, Engine};
-use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,85 +39,6 @@ pub struct Run {
     _lock: File,
 }
 
-/// `run.json`: what a run is, for readers that have neither its stores nor this crate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunCard {
-    /// The genil that began it.
-    pub genil: String,
-    /// The command that makes it again.
-    pub command: String,
-    /// Fingerprint of the settings.
-    pub settings_hash: String,
-    /// Fingerprint of the plan.
-    pub plan_hash: String,
-    /// The seeds.
-    pub seeds: Vec<u64>,
-    /// The methods in order.
-    pub methods: Vec<MethodCard>,
-    /// The stages in order.
-    pub stages: Vec<StageCard>,
-    /// The stores.
-    pub stores: Vec<StoreCard>,
-}
-
-/// A method in [`RunCard`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MethodCard {
-    /// Its name in the run.
-    pub name: String,
-    /// Its settings.
-    pub settings: serde_json::Value,
-    /// For each stage, the chain that holds its model.
-    pub chains: Vec<String>,
-}
-
-/// A stage in [`RunCard`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageCard {
-    /// `k`.
-    pub index: usize,
-    /// Its name.
-    pub name: String,
-    /// Base genes of stage 0, else specific genes.
-    pub genes: usize,
-    /// Cells that it is trained on.
-    pub train_cells: usize,
-    /// Cells that it is measured on.
-    pub held_out_cells: usize,
-    /// Its labelled data set.
-    pub probe: Option<ProbeCard>,
-}
-
-/// A labelled data set in [`RunCard`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProbeCard {
-    /// Its store's name.
-    pub store: String,
-    /// The column of its labels.
-    pub label: String,
-    /// The classes, sorted.
-    pub classes: Vec<String>,
-    /// Training cells, validation cells among them.
-    pub train: usize,
-    /// Test cells.
-    pub test: usize,
-    /// What is worth knowing of its division.
-    pub notices: Vec<String>,
-}
-
-/// A store in [`RunCard`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StoreCard {
-    /// Its name in the plan.
-    pub name: String,
-    /// SHA-256 of its content.
-    pub fingerprint: String,
-    /// Cells.
-    pub cells: usize,
-    /// Genes.
-    pub genes: usize,
-}
-
 impl Run {
     /// Begins a run in `folder`, or takes up the one that is there.
     ///
@@ -126,18 +47,15 @@ impl Run {
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
+        files::remove_partial(folder)?;
         let stages = Stages::open(&settings.plan)?;
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
         let card_path = folder.join("run.json");
         if card_path.is_file() {
             let there = read_card(folder)?;
             if there.settings_hash != settings_hash || there.plan_hash != plan_hash {
-                let what = if there.plan_hash == plan_hash { "settings" } else { "another plan" };
-                return Err(Error::new(
-                    format!("this folder holds a run with other {what}").replace("other another", "another"),
-                )
-                .at_path(folder)
-                .help(
+                let what = if there.plan_hash == plan_hash { "other settings" } else { "another plan" };
+                return Err(Error::new(format!("this folder holds a run with {what}")).at_path(folder).help(
                     "choose another folder with --out, or delete this one; a run's settings never change",
                 ));
             }
@@ -392,21 +310,6 @@ impl Run {
         let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
         file.write_all(line.as_bytes()).map_err(io)
     }
-}
-
-/// Reads a run's card.
-///
-/// # Errors
-/// When the folder holds no run.
-pub fn read_card(folder: &Path) -> Result<RunCard> {
-    let path = folder.join("run.json");
-    if !path.is_file() {
-        return Err(Error::new("no run is here: it has no run.json")
-            .at_path(folder)
-            .help("begin one with 'genil train run.toml', or name another folder"));
-    }
-    serde_json::from_str(&files::read_text(&path)?)
-        .map_err(|e| Error::new(format!("not a run's card that can be read: {e}")).at_path(&path))
 }
 
 /// Locks the folder for this process; the lock goes when the process does, however it ends.

@@ -99,6 +99,9 @@ pub struct EvaluateSettings {
     pub trials: u64,
     /// Epochs of the linear probe.
     pub probe_epochs: usize,
+    /// Whether the linear probe brings every feature of the embeddings to mean 0 and variance 1 of its training
+    /// cells. The paper does not; embeddings that differ little from cell to cell are then hardly learnt from.
+    pub standardise: bool,
     /// Neighbours of the kNN classifier.
     pub neighbours: usize,
     /// Resamples of a bootstrap interval.
@@ -110,7 +113,15 @@ pub struct EvaluateSettings {
 
 impl Default for EvaluateSettings {
     fn default() -> Self {
-        Self { cells: 2000, trials: 3, probe_epochs: 50, neighbours: 10, resamples: 1000, paper: false }
+        Self {
+            cells: 2000,
+            trials: 3,
+            probe_epochs: 50,
+            standardise: true,
+            neighbours: 10,
+            resamples: 1000,
+            paper: false,
+        }
     }
 }
 

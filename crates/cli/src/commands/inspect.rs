@@ -4,7 +4,7 @@ use crate::args::InspectArgs;
 use crate::output::Output;
 use genil_base::{Error, Result};
 use genil_data::{Column, Plan, Store};
-use genil_learn::{RunSettings, checkpoint, run};
+use genil_learn::{RunSettings, card, checkpoint};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -179,7 +179,7 @@ fn inspect_model(path: &Path) -> Result<(String, Value)> {
 }
 
 fn inspect_run(path: &Path) -> Result<(String, Value)> {
-    let card = run::read_card(path)?;
+    let card = card::read_card(path)?;
     let mut text = format!("{} is a run.\n", path.display());
     let mut all = std::collections::BTreeSet::new();
     for seed in &card.seeds {

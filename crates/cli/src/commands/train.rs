@@ -34,7 +34,7 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
 fn settings_and_folder(args: &TrainArgs) -> Result<(RunSettings, PathBuf)> {
     let given = &args.settings;
     if given.is_dir() {
-        genil_learn::run::read_card(given)?;
+        genil_learn::card::read_card(given)?;
         return Ok((RunSettings::read(&given.join("run.toml"))?, given.clone()));
     }
     let settings = RunSettings::read(given)?;

@@ -180,7 +180,9 @@ impl StoreWriter {
         for (&gene, &value) in genes.iter().zip(values) {
             if !(value > 0.0 && value.is_finite()) {
                 let symbol = self.genes.symbol(gene);
-                return Err(Error::new(format!("the value {value} of gene '{symbol}' is not finite and > 0")));
+                return Err(Error::new(format!(
+                    "the value {value} of gene '{symbol}' is not finite and > 0"
+                )));
             }
             if !self.panels.measured(panel, gene) {
                 let (symbol, name) = (self.genes.symbol(gene), &self.panels.names()[usize::from(panel)]);

@@ -57,7 +57,11 @@ pub fn classify(
     let truth: Vec<u32> = split.test.iter().map(|cell| cell.label).collect();
     let key = Key::new(seed, Purpose::Probe);
 
-    let linear = LinearProbe { epochs: settings.probe_epochs, ..LinearProbe::default() };
+    let linear = LinearProbe {
+        epochs: settings.probe_epochs,
+        standardise: settings.standardise,
+        ..LinearProbe::default()
+    };
     let mut right = vec![0.0; test.len()];
     let mut macro_f1 = 0.0;
     let mut confusion = vec![vec![0; classes]; classes];
@@ -81,7 +85,7 @@ pub fn classify(
         // The authors divide all cells anew in every trial, without regard to donors (70/30), and report the
         // best epoch of the test part.
         let ungrouped = ProbeSplit { grouped: false, ..split.clone() };
-        let best = LinearProbe { choose: Choose::PaperBestOfTest, ..linear };
+        let best = LinearProbe { choose: Choose::PaperBestOfTest, standardise: false, ..linear };
         let accuracy = |trial| {
             let key = key.with(trial).with(u64::MAX);
             let (train, test) = ungrouped.divide(&all, 0.3, key);
