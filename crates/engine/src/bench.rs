@@ -171,7 +171,7 @@ fn synthetic(settings: &BenchSettings) -> Batch {
 }
 
 /// Multiply–adds of a step's products, times two: what is done, with the last layer's rows that
-/// nothing reads left out; the backward pass does twice the forward's in linear layers and 2.5
+/// nothing reads left out and what distinct values and genes share counted once; the backward pass does twice the forward's in linear layers and 2.5
 /// times in attention.
 fn flop(settings: &BenchSettings, batch: &Batch) -> f64 {
     let (d, ffn) = (settings.model.width as f64, settings.model.ffn as f64);
@@ -184,8 +184,16 @@ fn flop(settings: &BenchSettings, batch: &Batch) -> f64 {
             linear += 2.0 * d * (2.0 * d * t + (2.0 * d + 2.0 * ffn) * queries);
             attention += 4.0 * d * t * queries;
         }
-        linear += 2.0 * d * d * (t + 5.0 * asked);
+        linear += 4.0 * d * d * asked;
     }
+    let distinct = |keys: &mut Vec<u32>| {
+        keys.sort_unstable();
+        keys.dedup();
+        keys.len() as f64
+    };
+    let values = distinct(&mut batch.values.iter().map(|v| v.to_bits()).collect());
+    let genes = distinct(&mut batch.asked.iter().map(|&p| batch.tokens[p as usize]).collect());
+    linear += 2.0 * d * d * (values + 3.0 * genes);
     if settings.forward_only { linear + attention } else { 3.0 * linear + 3.5 * attention }
 }
 

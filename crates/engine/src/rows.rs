@@ -4,6 +4,51 @@ use crate::Batch;
 use crate::batch::PAD;
 use genil_base::{Error, Result};
 
+/// Items that share a key: what is computed of the key alone is computed once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups {
+    /// The distinct keys, ascending.
+    pub keys: Vec<u32>,
+    /// The group of each item.
+    pub of: Vec<u32>,
+    /// The items, group by group, ascending within a group.
+    pub items: Vec<u32>,
+    /// One more than groups: group `g` is `items[starts[g]..starts[g + 1]]`.
+    pub starts: Vec<usize>,
+}
+
+impl Groups {
+    fn set(&mut self, keys: impl ExactSizeIterator<Item = u32>) {
+        let mut sorted: Vec<(u32, u32)> = keys.zip(0..).collect();
+        sorted.sort_unstable();
+        let Self { keys, of, items, starts } = self;
+        keys.clear();
+        items.clear();
+        starts.clear();
+        of.clear();
+        of.resize(sorted.len(), 0);
+        for (key, item) in sorted {
+            if keys.last() != Some(&key) {
+                keys.push(key);
+                starts.push(items.len());
+            }
+            of[item as usize] = keys.len() as u32 - 1;
+            items.push(item);
+        }
+        starts.push(items.len());
+    }
+
+    /// Number of groups.
+    pub fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The items of group `g`.
+    pub fn of_group(&self, g: usize) -> &[u32] {
+        &self.items[self.starts[g]..self.starts[g + 1]]
+    }
+}
+
 /// A checked batch: `R` rows, one a token, and the `S` of them that outputs are read from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
@@ -15,10 +60,13 @@ pub(crate) struct Rows {
     pub selected_of_cell: Vec<usize>,
     /// `P`: where each row asked for is in `selected`.
     pub asked: Vec<u32>,
-    /// `P + 1`-free: `B + 1` offsets, the part of `asked` in cell `b`.
+    /// `B + 1`: the part of `asked` in cell `b`.
     pub asked_of_cell: Vec<usize>,
     pub tokens: Vec<u32>,
-    pub values: Vec<f32>,
+    /// Rows by value (the bits of its f32).
+    pub values: Groups,
+    /// Rows asked for by token.
+    pub genes: Groups,
 }
 
 impl Rows {
@@ -38,7 +86,7 @@ impl Rows {
         self.all.clear();
         self.all.extend(batch.offsets.iter().map(|&o| o as usize));
         self.tokens.clone_from(&batch.tokens);
-        self.values.clone_from(&batch.values);
+        self.values.set(batch.values.iter().map(|v| v.to_bits()));
         self.selected.clear();
         self.selected_of_cell.clear();
         self.asked.clear();
@@ -57,6 +105,7 @@ impl Rows {
         }
         self.selected_of_cell.push(self.selected.len());
         self.asked_of_cell.push(self.asked.len());
+        self.genes.set(batch.asked.iter().map(|&row| batch.tokens[row as usize]));
         Ok(())
     }
 }
@@ -111,6 +160,14 @@ mod tests {
         assert_eq!(rows.selected_of_cell, [0, 2, 3, 6]);
         assert_eq!(rows.asked, [0, 1, 4, 5]);
         assert_eq!(rows.asked_of_cell, [0, 2, 2, 4]);
+    }
+
+    #[test]
+    fn items_of_one_key_are_one_group_in_order() {
+        let mut groups = Groups::default();
+        groups.set([7, 3, 7, 7, 5].into_iter());
+        assert_eq!((groups.keys, groups.of), (vec![3, 5, 7], vec![2, 0, 2, 2, 1]));
+        assert_eq!((groups.items, groups.starts), (vec![1, 4, 0, 2, 3], vec![0, 1, 2, 5]));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod tables;
 mod verdict;
 mod wording;
 
-use genil_base::{Result, files};
+use genil_base::{Error, Result, files};
 use run::Run;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +57,23 @@ pub fn write(run: &Path) -> Result<Written> {
     }
     files::write_bytes(&written.page, page.as_bytes())?;
     Ok(written)
+}
+
+/// Writes one page with several runs side by side to `out`.
+///
+/// # Errors
+/// As [`write()`], and for fewer than two runs.
+pub fn write_many(runs: &[PathBuf], out: &Path) -> Result<()> {
+    if runs.len() < 2 {
+        return Err(Error::new("side by side needs at least two runs").help("give two or more run folders"));
+    }
+    let read: Vec<Run> = runs.iter().map(|run| Run::read(run)).collect::<Result<_>>()?;
+    let mut names: Vec<String> = read.iter().map(Run::name).collect();
+    if (1..names.len()).any(|i| names[..i].contains(&names[i])) {
+        names = runs.iter().map(|run| run.display().to_string()).collect();
+    }
+    let figures = charts::side_by_side(&read)?;
+    files::write_bytes(out, page::compare::html(&read, &names, &figures).as_bytes())
 }
 
 /// A short summary for a terminal: forgetting and new-gene loss of every method, and the verdict.

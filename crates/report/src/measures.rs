@@ -1,37 +1,32 @@
 //! From the scores of a run to matrices, forgetting and new-gene loss, over seeds.
+//!
+//! Intervals are over seeds. With one seed they are the ones over its cells, where `scores.csv` has them.
 
 use crate::metric::Metric;
 use crate::run::Run;
-use genil_score::{Better, Interval, Matrix, over_seeds};
+use genil_score::{Interval, Matrix, over_seeds};
 
 /// One matrix per seed, in the order of the seeds.
 pub fn matrices(run: &Run, method: usize, metric: Metric) -> Vec<Matrix> {
     let size = run.manifest.stages.len();
     let mut matrices = vec![Matrix::new(size, size); run.manifest.seeds.len()];
     for s in run.scores.iter().filter(|s| s.method == method && s.metric == metric.key) {
-        // Reading has checked that seed, stage and set are listed.
-        matrices[s.seed].set(s.stage, s.set, s.score.value);
+        if let Some(set) = s.set {
+            // Reading has checked that seed, stage and set are listed.
+            matrices[s.seed].set(s.stage, set, s.score.value);
+        }
     }
     matrices
 }
 
-/// Entries `[stage][set]`: the mean over seeds with its interval; with one seed, the interval over its cells.
+/// Entries `[stage][set]`, means over seeds.
 pub fn grid(run: &Run, method: usize, metric: Metric) -> Vec<Vec<Option<Interval>>> {
-    let size = run.manifest.stages.len();
-    let mut grid = vec![vec![None; size]; size];
-    if let [_] = run.manifest.seeds[..] {
-        for s in run.scores.iter().filter(|s| s.method == method && s.metric == metric.key) {
-            grid[s.stage][s.set] = Some(s.score);
-        }
-        return grid;
-    }
     let matrices = matrices(run, method, metric);
-    for (k, row) in grid.iter_mut().enumerate() {
-        for (j, entry) in row.iter_mut().enumerate() {
-            *entry = over(matrices.iter().map(|m| m.get(k, j)));
-        }
-    }
-    grid
+    let entry = |k, j| {
+        over(matrices.iter().map(|m| m.get(k, j)), || cells_bounds(run, method, metric.key, k, Some(j)))
+    };
+    let size = run.manifest.stages.len();
+    (0..size).map(|k| (0..size).map(|j| entry(k, j)).collect()).collect()
 }
 
 /// The gene sets whose forgetting is the run's question: `1 ≤ j < K`, or the base genes where there is but
@@ -44,34 +39,31 @@ pub fn old_sets(run: &Run) -> std::ops::Range<usize> {
     }
 }
 
-/// For each gene set, how much worse it is after the last stage than after its own.
-fn per_set_forgetting(matrix: &Matrix, better: Better) -> Vec<Option<f64>> {
-    let last = matrix.rows().saturating_sub(1);
-    (0..matrix.columns()).map(|j| Some(better.worse(matrix.get(last, j)?, matrix.get(j, j)?))).collect()
-}
-
 /// Forgetting of every seed: the mean over [`old_sets`] of how much worse the set is after the last stage than
 /// after its own.
 pub fn forgetting_by_seed(run: &Run, method: usize, metric: Metric) -> Vec<Option<f64>> {
     let of = |matrix: &Matrix| {
-        let per_set = per_set_forgetting(matrix, metric.better);
-        let known: Vec<f64> = old_sets(run).filter_map(|j| per_set.get(j).copied().flatten()).collect();
+        let known: Vec<f64> = old_sets(run).filter_map(|j| of_set(run, matrix, metric, j)).collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
     };
     matrices(run, method, metric).iter().map(of).collect()
 }
 
-/// Forgetting over seeds; without bounds for one seed.
+/// Forgetting, mean over seeds.
 pub fn forgetting(run: &Run, method: usize, metric: Metric) -> Option<Interval> {
-    over(forgetting_by_seed(run, method, metric).into_iter())
+    over(forgetting_by_seed(run, method, metric).into_iter(), || {
+        forgetting_over_cells(run, method, metric, None)
+    })
 }
 
-/// Forgetting of every set over seeds.
+/// Forgetting of every set, means over seeds.
 pub fn forgetting_per_set(run: &Run, method: usize, metric: Metric) -> Vec<Option<Interval>> {
-    let per_seed: Vec<Vec<Option<f64>>> =
-        matrices(run, method, metric).iter().map(|m| per_set_forgetting(m, metric.better)).collect();
-    let sets = 0..run.manifest.stages.len();
-    sets.map(|j| over(per_seed.iter().map(|sets| sets.get(j).copied().flatten()))).collect()
+    let matrices = matrices(run, method, metric);
+    let of = |j| {
+        let by_seed = matrices.iter().map(|m| of_set(run, m, metric, j));
+        over(by_seed, || forgetting_over_cells(run, method, metric, Some(j)))
+    };
+    (0..run.manifest.stages.len()).map(of).collect()
 }
 
 /// The score on the newest genes after the last stage, `M[K][K]`, of every seed.
@@ -80,12 +72,57 @@ pub fn newest_by_seed(run: &Run, method: usize, metric: Metric) -> Vec<Option<f6
     matrices(run, method, metric).iter().map(|m| m.get(last, last)).collect()
 }
 
-/// The score on the newest genes over seeds; without bounds for one seed.
+/// The score on the newest genes, mean over seeds.
 pub fn newest(run: &Run, method: usize, metric: Metric) -> Option<Interval> {
-    over(newest_by_seed(run, method, metric).into_iter())
+    let last = run.manifest.last();
+    over(newest_by_seed(run, method, metric).into_iter(), || {
+        cells_bounds(run, method, metric.key, last, Some(last))
+    })
 }
 
-fn over(values: impl Iterator<Item = Option<f64>>) -> Option<Interval> {
-    let known: Vec<f64> = values.flatten().collect();
-    (!known.is_empty()).then(|| over_seeds(&known))
+/// How much worse set `j` is after the last stage than after its own.
+fn of_set(run: &Run, matrix: &Matrix, metric: Metric, j: usize) -> Option<f64> {
+    Some(metric.better.worse(matrix.get(run.manifest.last(), j)?, matrix.get(j, j)?))
+}
+
+/// The mean over seeds; `of_cells` gives the bounds where there is one seed.
+fn over(
+    by_seed: impl Iterator<Item = Option<f64>>,
+    of_cells: impl FnOnce() -> Option<Interval>,
+) -> Option<Interval> {
+    let known: Vec<f64> = by_seed.flatten().collect();
+    match known[..] {
+        [] => None,
+        [value] => Some(Interval { value, ..of_cells().unwrap_or(Interval::without_bounds(value)) }),
+        _ => Some(over_seeds(&known)),
+    }
+}
+
+/// The interval of forgetting over the cells of a run of one seed.
+fn forgetting_over_cells(run: &Run, method: usize, metric: Metric, set: Option<usize>) -> Option<Interval> {
+    let last = run.manifest.last();
+    if last == 1 {
+        // Of the base genes alone, which are no part of Δ: the same difference, counted the other way.
+        let gain = cells_bounds(run, method, &format!("backward_transfer_{}", metric.key), last, set)?;
+        return Some(Interval { value: -gain.value, low: -gain.high, high: -gain.low });
+    }
+    cells_bounds(run, method, &format!("forgetting_{}", metric.key), last, set)
+}
+
+/// The row of `scores.csv`, in a run of one seed.
+fn cells_bounds(
+    run: &Run,
+    method: usize,
+    metric: &str,
+    stage: usize,
+    set: Option<usize>,
+) -> Option<Interval> {
+    if run.manifest.seeds.len() != 1 {
+        return None;
+    }
+    let wanted = run
+        .scores
+        .iter()
+        .find(|s| s.method == method && s.stage == stage && s.set == set && s.metric == metric);
+    wanted.map(|s| s.score)
 }

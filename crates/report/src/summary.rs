@@ -30,7 +30,7 @@ pub fn table(run: &Run) -> Table {
 pub fn text(run: &Run) -> String {
     let seeds = &run.manifest.seeds;
     let over = match seeds.len() {
-        1 => "one seed: no interval over seeds".to_owned(),
+        1 => "one seed: no interval over seeds; [95 % interval over its cells]".to_owned(),
         n => format!("mean over {n} seeds [95 % interval]"),
     };
     let verdict = verdict::verdict(run);

@@ -81,7 +81,7 @@ fn headline(run: &Run, first: &Candidate, others: &[Candidate], metric: Metric) 
     let settled =
         paired(run, first, cheapest, metric, measures::newest_by_seed).is_none_or(|it| it.low > 0.0);
     match (price > 0.0, settled) {
-        (false, _) => format!("{least}, and paid nothing for it on the newest genes."),
+        (false, _) => format!("{least}, at no visible price on the newest genes."),
         (true, true) => format!("{least}, at a price of {} on the newest genes.", number(price)),
         (true, false) => format!("{least}, at no clear price on the newest genes."),
     }
@@ -157,13 +157,17 @@ fn disagreement(run: &Run, best: &Candidate) -> Option<String> {
     if others.is_empty() {
         None
     } else if first.method == best.method {
-        Some(format!("By {measure} it lost least as well: {least}."))
+        Some(format!("By {measure} it forgot least as well: {least}."))
     } else {
-        let own = others.iter().find(|c| c.method == best.method).map(|c| with_bounds(&c.forgetting));
-        let against = own.map_or(String::new(), |own| format!(", {} {own}", best.name));
+        let own = others.iter().find(|c| c.method == best.method)?;
+        let clear = first.forgetting.overlaps(&own.forgetting) == Some(false);
+        let gain = if first.forgetting.value < 0.0 { "; below 0 it gained" } else { "" };
         Some(format!(
-            "The two evaluations disagree: by {measure}, {} lost least ({least}{against}).",
-            first.name
+            "{}: by {measure}, {} forgot least: {least}{gain}, against {} of {}.",
+            if clear { "The two evaluations disagree" } else { "The two evaluations differ, not clearly" },
+            first.name,
+            with_bounds(&own.forgetting),
+            best.name
         ))
     }
 }

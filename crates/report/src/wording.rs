@@ -13,6 +13,14 @@ pub fn old_genes(run: &Run) -> String {
     }
 }
 
+/// What the bars of the figures are.
+pub fn intervals(run: &Run) -> &'static str {
+    match run.manifest.seeds.len() {
+        1 => "95 % intervals over cells, of one seed",
+        _ => "95 % intervals over seeds",
+    }
+}
+
 /// A change with its sign.
 pub fn signed(value: f64) -> String {
     if value > 0.0 { format!("+{}", number(value)) } else { number(value) }

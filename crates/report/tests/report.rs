@@ -224,6 +224,45 @@ fn spoilt_files_are_named_with_the_place() {
 }
 
 #[test]
+fn strange_numbers_and_names_make_a_page_all_the_same() {
+    for value in ["1e308", "-1e308", "NaN", "inf", "1e-320", "1e29", ""] {
+        let folder = tempfile::tempdir().unwrap();
+        Fixture::default().write(folder.path());
+        for file in ["scores.csv", "genes.csv", "summary.csv"] {
+            let path = folder.path().join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            let odd = |line: &str| match file {
+                "genes.csv" => {
+                    line.rsplit_once(',').map(|(a, _)| a.rsplit_once(',').unwrap().0).unwrap().to_owned()
+                        + &format!(",{value},9")
+                }
+                "summary.csv" => {
+                    line.split(',').take(2).collect::<Vec<_>>().join(",") + &format!(",{value},{value},,3")
+                }
+                _ => {
+                    line.split(',').take(5).collect::<Vec<_>>().join(",")
+                        + &format!(",{value},{value},{value},9")
+                }
+            };
+            let lines: Vec<String> = text
+                .lines()
+                .enumerate()
+                .map(|(i, l)| if i % 3 == 1 { odd(l) } else { l.to_owned() })
+                .collect();
+            fs::write(path, lines.join("\n")).unwrap();
+        }
+        let page = fs::read_to_string(genil_report::write(folder.path()).unwrap().page).unwrap();
+        markup::check(&page);
+        assert!(!page.contains("NaN") && !page.contains(">inf"), "{value}");
+    }
+    let long = "ein sehr langer Name mit Ümlauten, \u{1f9ec} und allem, was dazugehört, ".repeat(9);
+    let long: &'static str = Box::leak(long.replace(',', ";").into_boxed_str());
+    let stages = vec!["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", long];
+    let fixture = Fixture { stages, ..Fixture::default() };
+    markup::check(&written(&fixture).2);
+}
+
+#[test]
 fn a_last_event_cut_in_half_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     Fixture::default().write(folder.path());
@@ -238,4 +277,24 @@ fn a_report_to_look_at_is_left_in_the_target_folder() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-run");
     Fixture::default().write(&folder);
     assert!(genil_report::write(&folder).unwrap().page.is_file());
+}
+
+#[test]
+fn two_runs_stand_side_by_side_with_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (folder.path().join("tissues-mixed"), folder.path().join("tissues-apart"));
+    Fixture::default().write(&a);
+    Fixture { seeds: vec![0, 1], ..Fixture::default() }.write(&b);
+    replace(&b.join("run.toml"), "d = 64", "d = 128");
+    let out = folder.path().join("both.html");
+    genil_report::write_many(&[a.clone(), b], &out).unwrap();
+    let page = fs::read_to_string(out).unwrap();
+    markup::check(&page);
+    assert!(!page.contains("http") && !page.contains("NaN"));
+    for part in
+        ["tissues-mixed: replay forgot least", "tissues-apart: replay forgot least", "d = 128", "0, 1, 2"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(genil_report::write_many(&[a], &folder.path().join("one.html")).is_err());
 }

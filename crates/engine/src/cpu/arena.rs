@@ -18,22 +18,35 @@ pub(crate) struct LayerKept {
     pub lse: Vec<f32>,
     /// t×d: what attention returns.
     pub context: Vec<f32>,
-    /// t×d and t: x̂ and 1/√ of the first LayerNorm.
+    /// t×d and t: x̂ and 1/√ of the first LayerNorm; x̂ becomes the gradient of the attention's
+    /// output projection in the backward pass.
     pub normal1: Vec<f32>,
     pub inverse1: Vec<f32>,
     /// t×ffn, after ReLU and dropout.
     pub hidden: Vec<f32>,
-    /// t×d and t: x̂ and 1/√ of the second LayerNorm.
+    /// t×d and t: x̂ and 1/√ of the second LayerNorm; x̂ becomes the gradient of the second
+    /// feed-forward product in the backward pass.
     pub normal2: Vec<f32>,
     pub inverse2: Vec<f32>,
 }
 
-/// What the heads keep: P×d each.
+/// What embedding keeps: U×d each.
+#[derive(Debug, Default)]
+pub(crate) struct EmbedKept {
+    /// Of each distinct value, after ReLU.
+    pub hidden: Vec<f32>,
+    /// What the value encoder returns; becomes its gradient in the backward pass.
+    pub encoded: Vec<f32>,
+    /// The gradient of `hidden`.
+    pub d_hidden: Vec<f32>,
+}
+
+/// What the heads keep.
 #[derive(Debug, Default)]
 pub(crate) struct HeadKept {
-    /// Inputs of the three linear layers of the value head.
+    /// P×d: inputs of the three linear layers of the value head.
     pub value: [Vec<f32>; 3],
-    /// Inputs of the three linear layers of the cell head, and their output.
+    /// G×d: inputs of the three linear layers of the cell head, and their output.
     pub cell: [Vec<f32>; 4],
 }
 
@@ -43,12 +56,8 @@ pub(crate) struct Downward {
     /// t×d, in the residual stream of all rows and of the selected ones.
     pub stream: Vec<f32>,
     pub selected: Vec<f32>,
-    /// t×d: of the second feed-forward product's output.
-    pub linear2: Vec<f32>,
     /// t×ffn: of the first feed-forward product's output.
     pub hidden: Vec<f32>,
-    /// t×d: of the attention's output projection.
-    pub out_proj: Vec<f32>,
     /// t×d: of what attention returns.
     pub context: Vec<f32>,
 }
@@ -67,8 +76,7 @@ pub(crate) struct Arena {
     pub stream: Vec<f32>,
     /// S×d: the residual stream of the selected rows, in the last layer.
     pub selected: Vec<f32>,
-    /// R×d: the first layer's input.
-    pub input: Vec<f32>,
+    pub embed: EmbedKept,
     pub layers: Vec<LayerKept>,
     pub heads: HeadKept,
     pub down: Downward,
@@ -95,34 +103,25 @@ impl Arena {
         let (r, s, p, d) = (rows.count(), rows.selected.len(), rows.asked.len(), config.width);
         size(&mut self.stream, r * d);
         size(&mut self.selected, s * d);
-        size(&mut self.input, r * d);
         let slots = if keep { config.layers } else { 1 };
         if self.layers.len() < slots {
             self.layers.resize_with(slots, LayerKept::default);
         }
-        for head in self.heads.value.iter_mut().chain(&mut self.heads.cell) {
-            size(head, p * d);
-        }
+        self.heads.value.iter_mut().for_each(|it| size(it, p * d));
+        self.heads.cell.iter_mut().for_each(|it| size(it, rows.genes.count() * d));
     }
 
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        let Self { stream, selected, input, layers, heads, down, partial } = self;
+        let Self { stream, selected, embed, layers, heads, down, partial } = self;
         let of_layer = |l: &LayerKept| {
             let LayerKept { q, kv, lse, context, normal1, inverse1, hidden, normal2, inverse2 } = l;
             bytes([q, kv, lse, context, normal1, inverse1, hidden, normal2, inverse2])
         };
-        bytes([stream, selected, input, partial])
+        bytes([stream, selected, partial, &embed.hidden, &embed.encoded, &embed.d_hidden])
             + layers.iter().map(of_layer).sum::<usize>()
             + bytes(heads.value.iter().chain(&heads.cell))
-            + bytes([
-                &down.stream,
-                &down.selected,
-                &down.linear2,
-                &down.hidden,
-                &down.out_proj,
-                &down.context,
-            ])
+            + bytes([&down.stream, &down.selected, &down.hidden, &down.context])
     }
 
     /// Sizes the buffers of a backward pass.
@@ -152,9 +151,7 @@ impl LayerKept {
 impl Downward {
     /// Sizes the buffers of a layer with `t` query rows.
     pub fn size_layer(&mut self, config: &ModelConfig, t: usize) {
-        size(&mut self.linear2, t * config.width);
         size(&mut self.hidden, t * config.ffn);
-        size(&mut self.out_proj, t * config.width);
         size(&mut self.context, t * config.width);
     }
 }

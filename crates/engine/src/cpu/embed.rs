@@ -1,12 +1,14 @@
 //! From tokens and values to the first layer's input, and back.
 //!
-//! x = E[token] + ReLU(value·w₀ + b₀)·W₂ᵀ + b₂. Kept: nothing, the hidden layer is computed again.
-//! FLOP a row: 2·d² forward, 4·d² backward.
+//! x = E[token] + e[value], e = h·W₂ᵀ + b₂, h = ReLU(value·w₀ + b₀). Many tokens share a value (the
+//! masked ones, the small counts): e is computed once for each of the U distinct values of a
+//! batch. Kept: h and e, U×d. FLOP: 2·U·d² forward, 4·U·d² backward.
 
-use super::arena::size;
+use super::arena::{EmbedKept, size};
 use super::linear::{BLOCK, Chunk, Linear, weight_gradients};
 use super::pool::Pool;
-use super::rowwise::add;
+use super::rowwise::{AddBias, add};
+use super::vector::Vector;
 use crate::Tensors;
 use crate::layout::{GENES, Layout};
 use crate::rows::Rows;
@@ -19,67 +21,71 @@ pub(crate) struct Embed<'a> {
     pub linear: &'a Linear,
     pub parameters: &'a Tensors,
     pub rows: &'a Rows,
+    pub vector: Vector,
     pub pool: &'a Pool<Chunk>,
 }
 
 impl Embed<'_> {
-    /// ReLU(value·w₀ + b₀) for some rows.
-    fn hidden(&self, values: &[f32], out: &mut [f32]) {
+    /// h and e of the batch's distinct values.
+    pub fn encode(&self, kept: &mut EmbedKept) {
         let places = self.layout.value_encoder[0];
         let (w, b) = (&self.parameters.0[places.weight].data, &self.parameters.0[places.bias].data);
-        for (out, value) in out.chunks_exact_mut(b.len()).zip(values) {
-            for ((h, w), b) in out.iter_mut().zip(w).zip(b) {
-                *h = (value * w + b).max(0.0);
+        let (d, bias) = (b.len(), self.linear.bias(self.parameters));
+        let values = &self.rows.values.keys;
+        size(&mut kept.hidden, values.len() * d);
+        size(&mut kept.encoded, values.len() * d);
+        let tasks = kept.hidden.par_chunks_mut(BLOCK * d).zip(kept.encoded.par_chunks_mut(BLOCK * d));
+        tasks.zip(values.par_chunks(BLOCK)).for_each(|((hidden, encoded), values)| {
+            for (hidden, &bits) in hidden.chunks_exact_mut(d).zip(values) {
+                let value = f32::from_bits(bits);
+                for ((h, w), b) in hidden.iter_mut().zip(w).zip(b) {
+                    *h = (value * w + b).max(0.0);
+                }
             }
-        }
+            self.linear.forward(encoded, hidden);
+            self.vector.run(AddBias { rows: encoded, bias, slope: 1.0 });
+        });
     }
 
     /// The input of the first layer, R×d.
-    pub fn forward(&self, x: &mut [f32]) {
-        let (d, bias) = (self.linear.inputs, self.linear.bias(self.parameters));
+    pub fn input(&self, kept: &EmbedKept, x: &mut [f32]) {
+        let d = self.linear.inputs;
         let genes = &self.parameters.0[GENES].data;
-        let (values, tokens) = (self.rows.values.par_chunks(BLOCK), self.rows.tokens.par_chunks(BLOCK));
-        x.par_chunks_mut(BLOCK * d).zip(values).zip(tokens).for_each(|((x, values), tokens)| {
-            let mut h = vec![0.0; x.len()];
-            self.hidden(values, &mut h);
-            self.linear.forward(x, &h);
-            for (x, &token) in x.chunks_exact_mut(d).zip(tokens) {
-                add(x, bias);
-                add(x, &genes[token as usize * d..][..d]);
+        let tasks = x.par_chunks_mut(BLOCK * d).zip(self.rows.tokens.par_chunks(BLOCK));
+        tasks.zip(self.rows.values.of.par_chunks(BLOCK)).for_each(|((x, tokens), values)| {
+            for ((x, &token), &value) in x.chunks_exact_mut(d).zip(tokens).zip(values) {
+                x.copy_from_slice(&genes[token as usize * d..][..d]);
+                add(x, &kept.encoded[value as usize * d..][..d]);
             }
         });
     }
 
-    /// Adds the gradients of embedding and value encoder; `h` (R×d) and `partial` are scratch.
-    pub fn backward(&self, gradients: &mut Tensors, dx: &[f32], h: &mut [f32], partial: &mut Vec<f32>) {
+    /// Adds the gradients of embedding and value encoder, given that of the input.
+    pub fn backward(&self, gradients: &mut Tensors, dx: &[f32], kept: &mut EmbedKept) {
         let d = self.linear.inputs;
-        size(partial, self.rows.count().div_ceil(BLOCK) * 3 * d);
-        let tasks = h.par_chunks_mut(BLOCK * d).zip(dx.par_chunks(BLOCK * d));
-        let tasks = tasks.zip(self.rows.values.par_chunks(BLOCK)).zip(partial.par_chunks_mut(3 * d));
-        tasks.for_each(|(((h, dx), values), sums)| {
-            self.hidden(values, h);
-            let mut dh = vec![0.0; h.len()];
-            self.linear.input_gradient(&mut dh, dx, false);
-            sums.fill(0.0);
-            let (d_bias2, rest) = sums.split_at_mut(d);
-            let (d_weight0, d_bias0) = rest.split_at_mut(d);
-            let each = h.chunks_exact(d).zip(dh.chunks_exact(d)).zip(dx.chunks_exact(d)).zip(values);
-            for (((h, dh), dx), value) in each {
-                add(d_bias2, dx);
-                for i in 0..d {
-                    let g = if h[i] > 0.0 { dh[i] } else { 0.0 };
-                    d_weight0[i] += g * value;
-                    d_bias0[i] += g;
-                }
+        let EmbedKept { hidden, encoded: d_encoded, d_hidden } = kept;
+        let values = &self.rows.values;
+        size(d_hidden, values.count() * d);
+        let tasks = d_encoded.par_chunks_mut(d).enumerate();
+        tasks.for_each(|(value, sum)| {
+            sum.fill(0.0);
+            for &row in values.of_group(value) {
+                add(sum, &dx[row as usize * d..][..d]);
             }
         });
-        let [first, second] = self.layout.value_encoder;
-        for (i, place) in [second.bias, first.weight, first.bias].into_iter().enumerate() {
-            for sums in partial.chunks_exact(3 * d) {
-                add(&mut gradients.0[place].data, &sums[i * d..][..d]);
-            }
+        let tasks = d_hidden.par_chunks_mut(BLOCK * d).zip(d_encoded.par_chunks(BLOCK * d));
+        tasks.for_each(|(d_hidden, d_encoded)| self.linear.input_gradient(d_hidden, d_encoded, false));
+        self.linear.bias_gradient(gradients, d_encoded);
+        weight_gradients(gradients, [(self.linear, d_encoded, hidden)], self.pool);
+
+        let first = self.layout.value_encoder[0];
+        let rows = d_hidden.chunks_exact_mut(d).zip(hidden.chunks_exact(d));
+        for ((g, h), &bits) in rows.zip(&values.keys) {
+            g.iter_mut().zip(h).for_each(|(g, h)| *g = if *h > 0.0 { *g } else { 0.0 });
+            add(&mut gradients.0[first.bias].data, g);
+            let dw = &mut gradients.0[first.weight].data;
+            dw.iter_mut().zip(g).for_each(|(dw, g)| *dw += *g * f32::from_bits(bits));
         }
-        weight_gradients(gradients, [(self.linear, dx, h)], self.pool);
         let genes = &mut gradients.0[GENES].data;
         for (dx, &token) in dx.chunks_exact(d).zip(&self.rows.tokens) {
             add(&mut genes[token as usize * d..][..d], dx);

@@ -34,8 +34,8 @@ impl CpuEngine {
         let mut arena = std::mem::take(&mut self.arena);
         arena.size_forward(&self.config, &self.rows, keep);
         let d = self.config.width;
-        self.embed().forward(&mut arena.stream);
-        arena.input.copy_from_slice(&arena.stream);
+        self.embed().encode(&mut arena.embed);
+        self.embed().input(&arena.embed, &mut arena.stream);
         self.clock.lap(Part::Embed);
         for l in 0..self.config.layers {
             let last = self.is_last(l);
@@ -70,7 +70,7 @@ impl CpuEngine {
         let mut gradients = std::mem::take(&mut self.gradients);
         arena.size_backward(&self.config, &self.rows);
         let d = self.config.width;
-        let Arena { stream: x, selected: x_selected, input, layers, heads, down, partial } = &mut arena;
+        let Arena { stream: x, selected: x_selected, embed, layers, heads, down, partial } = &mut arena;
         let mut dx = std::mem::take(&mut down.stream);
         let mut dy = std::mem::take(&mut down.selected);
         self.clock.start();
@@ -84,6 +84,8 @@ impl CpuEngine {
             let t = stream.len() / d;
             down.size_layer(&self.config, t);
             let layer = self.layer(l, dropout);
+            let x1 = if last { &mut *x_selected } else { &mut *x };
+            layer.after_attention(kept, x1);
             size(partial, t.div_ceil(BLOCK) * layer.sums());
             layer.rest_backward(kept, stream, down, partial);
             layer.add_sums(partial, &mut gradients);
@@ -93,18 +95,17 @@ impl CpuEngine {
             self.attention(l, dropout).backward(q, kv, &kept.context, &kept.lse, &down.context);
             self.clock.lap(Part::AttentionBackward);
 
-            let (layer, weights) = (self.layer(l, dropout), &self.weights.layers[l]);
-            let x1 = if last { &mut *x_selected } else { &mut *x };
-            layer.after_attention(kept, x1);
+            let weights = &self.weights.layers[l];
+            let x1 = if last { &x_selected[..] } else { &x[..] };
             let jobs = [
-                (&weights.linear2, &down.linear2[..], &kept.hidden[..]),
+                (&weights.linear2, &kept.normal2[..], &kept.hidden[..]),
                 (&weights.linear1, &down.hidden, x1),
-                (&weights.out_proj, &down.out_proj, &kept.context),
+                (&weights.out_proj, &kept.normal1, &kept.context),
             ];
             weight_gradients(&mut gradients, jobs, &self.pools.chunk);
             match below.last() {
                 Some(previous) => self.layer(l - 1, dropout).output(previous, x),
-                None => x.copy_from_slice(input),
+                None => self.embed().input(embed, x),
             }
             if last {
                 select(x_selected, x, &self.rows.selected, d);
@@ -128,7 +129,7 @@ impl CpuEngine {
             }
             self.clock.lap(Part::ProjectBackward);
         }
-        self.embed().backward(&mut gradients, &dx, x, partial);
+        self.embed().backward(&mut gradients, &dx, embed);
         (down.stream, down.selected) = (dx, dy);
         self.adam.get_or_insert_with(|| Adam::new(&self.parameters)).touch(&self.rows.tokens);
         self.clock.lap(Part::Embed);
@@ -142,8 +143,15 @@ impl CpuEngine {
     }
 
     fn embed(&self) -> Embed<'_> {
-        let Self { layout, parameters, rows, .. } = self;
-        Embed { layout, linear: &self.weights.value_encoder, parameters, rows, pool: &self.pools.chunk }
+        let Self { layout, parameters, rows, vector, .. } = self;
+        Embed {
+            layout,
+            linear: &self.weights.value_encoder,
+            parameters,
+            rows,
+            vector: *vector,
+            pool: &self.pools.chunk,
+        }
     }
 
     fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {

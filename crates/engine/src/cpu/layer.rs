@@ -128,56 +128,38 @@ impl<'a> Layer<'a> {
     }
 
     /// From the gradient of the layer's output in `stream` to that of the context; `stream` then
-    /// holds the residual part. `partial` receives a row of column sums a block, in the order of
-    /// [`Layer::add_sums`].
+    /// holds the residual part, and `kept` the gradients of the two products in place of x̂.
+    /// `partial` receives a row of column sums a block, in the order of [`Layer::add_sums`].
     pub fn rest_backward(
         &self,
-        kept: &LayerKept,
+        kept: &mut LayerKept,
         stream: &mut [f32],
         down: &mut Downward,
         partial: &mut [f32],
     ) {
         let (d, ffn, vector) = (self.width, self.ffn, self.vector);
         let LayerWeights { out_proj, linear1, linear2, .. } = self.weights;
-        let kept_1 = kept.normal1.par_chunks(BLOCK * d).zip(kept.inverse1.par_chunks(BLOCK));
-        let kept_2 = kept.normal2.par_chunks(BLOCK * d).zip(kept.inverse2.par_chunks(BLOCK));
-        let down_1 = down.out_proj.par_chunks_mut(BLOCK * d).zip(down.context.par_chunks_mut(BLOCK * d));
-        let down_2 = down.linear2.par_chunks_mut(BLOCK * d).zip(down.hidden.par_chunks_mut(BLOCK * ffn));
-        let tasks =
-            stream.par_chunks_mut(BLOCK * d).zip(kept.hidden.par_chunks(BLOCK * ffn)).zip(kept_1).zip(kept_2);
-        let tasks = tasks.zip(down_1).zip(down_2).zip(partial.par_chunks_mut(self.sums()));
+        let norm1 = kept.normal1.par_chunks_mut(BLOCK * d).zip(kept.inverse1.par_chunks(BLOCK));
+        let norm2 = kept.normal2.par_chunks_mut(BLOCK * d).zip(kept.inverse2.par_chunks(BLOCK));
+        let hidden = kept.hidden.par_chunks(BLOCK * ffn).zip(down.hidden.par_chunks_mut(BLOCK * ffn));
+        let tasks = stream.par_chunks_mut(BLOCK * d).zip(down.context.par_chunks_mut(BLOCK * d));
+        let tasks = tasks.zip(norm1).zip(norm2).zip(hidden).zip(partial.par_chunks_mut(self.sums()));
         tasks.enumerate().for_each(
-            |(i, ((((((stream, hidden), n1), n2), (d_out, d_context)), (d_2, d_hidden)), sums))| {
+            |(i, (((((stream, d_context), norm1), norm2), (hidden, d_hidden)), sums))| {
                 let first = i * BLOCK;
                 sums.fill(0.0);
                 let (sums_2, sums) = sums.split_at_mut(3 * d);
                 let (sums_h, sums_1) = sums.split_at_mut(ffn);
                 let dropout = self.rows_of(Site::Linear2, first);
-                let (normal, inverse) = n2;
-                vector.run(Open {
-                    norm: self.norm2(),
-                    stream,
-                    normal,
-                    inverse,
-                    branch: d_2,
-                    sums: sums_2,
-                    dropout,
-                });
-                linear2.input_gradient(d_hidden, d_2, false);
+                let (branch, inverse) = norm2;
+                vector.run(Open { norm: self.norm2(), stream, branch, inverse, sums: sums_2, dropout });
+                linear2.input_gradient(d_hidden, branch, false);
                 vector.run(ReluBackward { rows: d_hidden, hidden, scale: self.dropout.scale, sums: sums_h });
                 linear1.input_gradient(stream, d_hidden, true);
                 let dropout = self.rows_of(Site::OutProj, first);
-                let (normal, inverse) = n1;
-                vector.run(Open {
-                    norm: self.norm1(),
-                    stream,
-                    normal,
-                    inverse,
-                    branch: d_out,
-                    sums: sums_1,
-                    dropout,
-                });
-                out_proj.input_gradient(d_context, d_out, false);
+                let (branch, inverse) = norm1;
+                vector.run(Open { norm: self.norm1(), stream, branch, inverse, sums: sums_1, dropout });
+                out_proj.input_gradient(d_context, branch, false);
             },
         );
     }

@@ -166,13 +166,12 @@ impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Close<'_, F> {
 
 /// The backward of [`Close`]: from dy in `stream` to
 /// ds = (dy·gain − mean(dy·gain) − x̂·mean(dy·gain·x̂))·inverse in `stream`, and ds after dropout in
-/// `branch`. Adds to `sums` the gradients of gain, shift and bias.
+/// `branch`, which holds x̂ before. Adds to `sums` the gradients of gain, shift and bias.
 pub(crate) struct Open<'a, F> {
     pub norm: Norm<'a>,
     pub stream: &'a mut [f32],
-    pub normal: &'a [f32],
-    pub inverse: &'a [f32],
     pub branch: &'a mut [f32],
+    pub inverse: &'a [f32],
     pub sums: &'a mut [f32],
     pub dropout: F,
 }
@@ -186,10 +185,9 @@ impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Open<'_, F> {
         let (d_gain, rest) = self.sums.split_at_mut(n);
         let (d_shift, d_bias) = rest.split_at_mut(n);
         let rows = self.stream.chunks_exact_mut(n).zip(self.branch.chunks_exact_mut(n));
-        let kept = self.normal.chunks_exact(n).zip(self.inverse);
-        for (r, ((dy, branch), (normal, inverse))) in rows.zip(kept).enumerate() {
+        for (r, ((dy, normal), inverse)) in rows.zip(self.inverse).enumerate() {
             let gain = &self.norm.gain[..n];
-            let (dy, normal) = (&mut dy[..n], &normal[..n]);
+            let (dy, normal) = (&mut dy[..n], &mut normal[..n]);
             add(d_shift, dy);
             for i in 0..n {
                 d_gain[i] += dy[i] * normal[i];
@@ -200,11 +198,11 @@ impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Open<'_, F> {
             for i in 0..n {
                 dy[i] = (dy[i] - mean - normal[i] * slope) * inverse;
             }
-            branch.copy_from_slice(dy);
+            normal.copy_from_slice(dy);
             if let Some(dropout) = (self.dropout)(r) {
-                dropout.apply(branch);
+                dropout.apply(normal);
             }
-            add(d_bias, branch);
+            add(d_bias, normal);
         }
     }
 }

@@ -8,9 +8,12 @@ use std::ops::Range;
 
 /// Everything is drawn so many times larger than it is shown: plotters knows whole pixels only.
 const SCALE: i32 = 2;
-const FONT: i32 = 12;
+/// As plotters counts, about a quarter more than what browsers call pixels.
+const FONT: i32 = 14;
 /// Roughly how wide a letter is, for the legend's line breaks.
 const LETTER: i32 = 7;
+/// Names in figures are cut here.
+const LONGEST: i32 = 20;
 
 /// Text and axes. The page exchanges this and the other colours in dark mode, so they are fixed words of a
 /// contract with `style.css`.
@@ -52,6 +55,9 @@ impl Mark {
     }
 }
 
+/// Larger numbers are no measurement, and no axis can hold them.
+const MOST: f64 = 1e30;
+
 /// One axis: its range, its title, and names instead of numbers at 0, 1, 2 ….
 pub struct Axis {
     pub range: Range<f64>,
@@ -63,13 +69,16 @@ impl Axis {
     /// A numeric axis around all `values`, with some air; NaN is passed over.
     pub fn around(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for v in values.into_iter().filter(|v| v.is_finite()) {
+        for v in values.into_iter().filter(|v| v.abs() < MOST) {
             (low, high) = (low.min(v), high.max(v));
         }
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        let air = if high > low { 0.1 * (high - low) } else { low.abs().max(1e-3) * 0.5 };
+        let size = low.abs().max(high.abs());
+        // Enough for the axis to have numbers that differ.
+        let least = if high > low { size * 1e-6 } else { size * 0.5 };
+        let air = (0.1 * (high - low)).max(least).max(1e-9);
         Self { range: low - air..high + air, title: title.to_owned(), names: Vec::new() }
     }
 
@@ -125,11 +134,10 @@ pub fn draw(panel: &Panel, title: &str, paint: impl FnOnce(&Pen) -> Painted) -> 
 pub const XMLNS: &str = "xmlns=\"http://www.w3.org/2000/svg\"";
 
 fn paint_all(svg: &mut String, panel: &Panel, paint: impl FnOnce(&Pen) -> Painted) -> Painted {
-    let (width, height) = (panel.size.0 * SCALE, panel.size.1 * SCALE);
-    let area = SVGBackend::with_string(svg, (width as u32, height as u32)).into_drawing_area();
+    let size = ((panel.size.0 * SCALE) as u32, (panel.size.1 * SCALE) as u32);
+    let area = SVGBackend::with_string(svg, size).into_drawing_area();
     let legend = legend(&area, panel)?;
-    let room_for_names = panel.y.names.iter().map(|name| name.chars().count() as i32 * LETTER).max();
-    let left = room_for_names.map_or(46, |room| room.min(panel.size.0 / 3) + 6);
+    let left = panel.y.names.iter().map(|name| width(&short(name, LONGEST)) + 6).max().unwrap_or(46);
     let mut chart = ChartBuilder::on(&area)
         .margin_top((legend + 8) * SCALE)
         .margin_right(14 * SCALE)
@@ -155,13 +163,14 @@ fn paint_all(svg: &mut String, panel: &Panel, paint: impl FnOnce(&Pen) -> Painte
     let at = |x, y| chart.backend_coord(&(x, y));
     let pen = Pen { area: &area, at: &at };
     let bottom = panel.y.range.start;
+    let room = (panel.size.0 - left - 30) / (panel.x.names.len().max(1) as i32 * LETTER);
     for (i, name) in panel.x.names.iter().enumerate() {
         let (x, y) = (pen.at)(i as f64, bottom);
-        pen.text_px((x, y + 8 * SCALE), name, HPos::Center, VPos::Top, INK)?;
+        pen.text_px((x, y + 8 * SCALE), &short(name, room), HPos::Center, VPos::Top, INK)?;
     }
     for (i, name) in panel.y.names.iter().enumerate() {
         let (x, y) = (pen.at)(panel.x.range.start, i as f64);
-        pen.text_px((x - 8 * SCALE, y), name, HPos::Right, VPos::Center, INK)?;
+        pen.text_px((x - 8 * SCALE, y), &short(name, LONGEST), HPos::Right, VPos::Center, INK)?;
     }
     paint(&pen)?;
     area.present()?;
@@ -173,15 +182,30 @@ fn legend(area: &Area, panel: &Panel) -> std::result::Result<i32, Box<dyn std::e
     let pen = Pen { area, at: &|_, _| (0, 0) };
     let (mut x, mut y) = (14, if panel.legend.is_empty() { 0 } else { 12 });
     for (name, mark) in &panel.legend {
-        let width = 16 + name.chars().count() as i32 * LETTER + 14;
-        if x > 14 && x + width > panel.size.0 {
+        let name = short(name, LONGEST);
+        let room = 16 + width(&name) + 10;
+        if x > 14 && x + room > panel.size.0 {
             (x, y) = (14, y + 20);
         }
         pen.shape((x * SCALE, y * SCALE), *mark, 5 * SCALE, true)?;
-        pen.text_px(((x + 10) * SCALE, y * SCALE), name, HPos::Left, VPos::Center, INK)?;
-        x += width;
+        pen.text_px(((x + 10) * SCALE, y * SCALE), &name, HPos::Left, VPos::Center, INK)?;
+        x += room;
     }
     Ok(if panel.legend.is_empty() { 0 } else { y + 8 })
+}
+
+/// A name that fits: its first `most` letters.
+fn short(name: &str, most: i32) -> String {
+    let most = most.max(2) as usize;
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    name.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// Roughly how wide a name is, in shown pixels.
+fn width(name: &str) -> i32 {
+    name.chars().count() as i32 * LETTER
 }
 
 fn text(colour: &RGBColor) -> TextStyle<'_> {
@@ -225,12 +249,12 @@ impl Pen<'_, '_> {
 
     /// Names beside points, moved apart where they would cover each other.
     pub fn labels(&self, labels: &[((f64, f64), String)], panel_width: i32) -> Painted {
-        let mut placed: Vec<((i32, i32), &String)> =
-            labels.iter().map(|((x, y), name)| ((self.at)(*x, *y), name)).collect();
+        let mut placed: Vec<((i32, i32), String)> =
+            labels.iter().map(|((x, y), name)| ((self.at)(*x, *y), short(name, LONGEST))).collect();
         placed.sort_by_key(|((x, y), _)| (*y, *x));
         let mut taken: Vec<(i32, i32, i32)> = Vec::new();
         for ((x, y), name) in placed {
-            let width = name.chars().count() as i32 * LETTER * SCALE;
+            let width = width(&name) * SCALE;
             let gap = 9 * SCALE;
             let to_left = x + gap + width > panel_width * SCALE;
             let from = if to_left { x - gap - width } else { x + gap };
@@ -240,7 +264,7 @@ impl Pen<'_, '_> {
                 line += SCALE;
             }
             taken.push((from, from + width, line));
-            self.text_px((from, line), name, HPos::Left, VPos::Center, INK)?;
+            self.text_px((from, line), &name, HPos::Left, VPos::Center, INK)?;
         }
         Ok(())
     }

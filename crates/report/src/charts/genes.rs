@@ -15,12 +15,15 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
         (0..run.manifest.stages.len()).filter(|&j| rows.iter().any(|row| row.set == j)).collect();
     let mut figures = Vec::new();
     for (m, method) in run.manifest.methods.iter().enumerate() {
-        let dots: Vec<(&GeneRow, (f64, f64))> =
+        let mut dots: Vec<(&GeneRow, (f64, f64))> =
             rows.iter().filter_map(|row| Some((row, row.losses[m]?))).collect();
+        // The many base genes first, so that they hide nobody.
+        dots.sort_by_key(|(row, _)| row.set);
         if dots.is_empty() {
             continue;
         }
-        let colour = |set: usize| Mark::round(Mark::nth(set).colour);
+        // Other colours than the first methods have, as far as there are any.
+        let colour = |set: usize| Mark::round(if set == 0 { GREY } else { Mark::nth(set + 2).colour });
         let panel = Panel {
             size: (360, 330),
             x: Axis::around("loss when just learnt", all()),

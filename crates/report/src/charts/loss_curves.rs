@@ -10,15 +10,18 @@ use std::collections::BTreeMap;
 /// At most so many points a line: more than the pixels can show only makes the page heavy.
 const MOST_POINTS: usize = 200;
 
-/// For every stage a panel of the old genes' loss and one of the new genes', a line per method (the mean over
+/// For every stage after the base a panel of the old genes' loss and one of the new genes', a line per method (the mean over
 /// seeds at equal steps; one line where methods share the stage).
 pub fn figures(run: &Run) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (k, stage) in run.manifest.stages.iter().enumerate() {
-        let old = if k == 0 { "base genes" } else { "genes learnt earlier" };
-        let of_old = |p: &Point| p.old.or(if k == 0 { p.value } else { None });
-        figures.extend(panel(run, k, "old", old, of_old)?);
-        figures.extend(panel(run, k, "new", &format!("new genes of {}", stage.name), |p| p.new)?);
+        if k == 0 {
+            // All genes of the base stage are new.
+            figures.extend(panel(run, k, "new", "base genes", |p| p.new.or(p.value))?);
+        } else {
+            figures.extend(panel(run, k, "old", "genes learnt earlier", |p| p.old)?);
+            figures.extend(panel(run, k, "new", &format!("new genes of {}", stage.name), |p| p.new)?);
+        }
     }
     Ok(figures)
 }
@@ -70,7 +73,7 @@ fn lines(run: &Run, stage: usize, of: impl Fn(&Point) -> Option<f64>) -> Vec<Lin
     for curve in run.curves.iter().filter(|c| c.stage == stage) {
         let line = by_step.entry(&curve.methods).or_default();
         for point in &curve.points {
-            let value = of(point).filter(|v| v.is_finite());
+            let value = of(point).filter(|v| v.abs() < 1e30);
             line.entry(point.step).or_default().extend(value);
         }
     }

@@ -45,12 +45,20 @@ pub struct Figure {
     pub svg: String,
 }
 
+/// The figure of the first screen of each run, all on the same axes; `None` for a run without its numbers.
+///
+/// # Errors
+/// If the chart library fails.
+pub fn side_by_side(runs: &[Run]) -> Result<Vec<Option<Figure>>> {
+    trade_off::figures(runs)
+}
+
 /// Every figure that the run has numbers for.
 ///
 /// # Errors
 /// If the chart library fails.
 pub fn all(run: &Run) -> Result<Vec<Figure>> {
-    let mut figures: Vec<Figure> = trade_off::figure(run)?.into_iter().collect();
+    let mut figures: Vec<Figure> = side_by_side(std::slice::from_ref(run))?.into_iter().flatten().collect();
     figures.extend(trajectories::figures(run)?);
     figures.extend(heat::figures(run));
     figures.extend(forgetting::figures(run)?);

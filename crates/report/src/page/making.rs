@@ -90,11 +90,11 @@ fn summary(rows: &[SummaryRow]) -> Table {
 }
 
 fn timing(run: &Run) -> Table {
-    let mut of = Table::new(&["method", "seed", "stage", "seconds", "cells per second"]);
+    let mut of = Table::new(&["chain", "seed", "stage", "seconds", "cells per second"]);
     for t in &run.timing {
         let counts = [Cell::Text(t.seed.to_string()), Cell::Count(t.stage)];
         let numbers = [t.seconds, t.cells_per_second].map(Cell::from);
-        of.rows.push([t.method.as_str().into()].into_iter().chain(counts).chain(numbers).collect());
+        of.rows.push([t.chain.as_str().into()].into_iter().chain(counts).chain(numbers).collect());
     }
     of
 }

@@ -13,7 +13,7 @@ pub fn section(run: &Run) -> Markup {
     let main = [Some(metric::regression(run)), metric::classification(run)];
     let is_main = |m: &Metric| main.iter().flatten().any(|main| main.key == m.key);
     let intervals = match run.manifest.seeds.len() {
-        1 => "Small numbers: 95 % interval over cells (one seed).",
+        1 => "One seed; small numbers: 95 % interval over cells.",
         _ => "Means over seeds; small numbers: 95 % interval over seeds.",
     };
     html! {
@@ -23,15 +23,16 @@ pub fn section(run: &Run) -> Markup {
         @for metric in &metrics {
             @if is_main(metric) {
                 h3 { (metric.title) }
-                (matrices(run, *metric))
+                (matrices(run, *metric, true))
             } @else {
-                details { summary { (metric.title) } (matrices(run, *metric)) }
+                details { summary { (metric.title) } (matrices(run, *metric, true)) }
             }
         }
     }
 }
 
-fn matrices(run: &Run, metric: Metric) -> Markup {
+/// One table per method; with `files`, each with a link to its CSV.
+pub fn matrices(run: &Run, metric: Metric, files: bool) -> Markup {
     let better = match metric.better {
         Better::Lower => "Lower is better.",
         Better::Higher => "Higher is better.",
@@ -40,14 +41,15 @@ fn matrices(run: &Run, metric: Metric) -> Markup {
     html! {
         p.note { (metric.how) " " (better) }
         div.heats {
-            @for (m, method) in run.manifest.methods.iter().enumerate() {
-                (heat_table(run, m, &method.name, metric, scale))
+            @for m in 0..run.manifest.methods.len() {
+                (heat_table(run, m, metric, scale, files))
             }
         }
     }
 }
 
-fn heat_table(run: &Run, method: usize, name: &str, metric: Metric, scale: Scale) -> Markup {
+fn heat_table(run: &Run, method: usize, metric: Metric, scale: Scale, linked: bool) -> Markup {
+    let name = &run.manifest.methods[method].name;
     let grid = measures::grid(run, method, metric);
     let sets = run.manifest.set_names();
     // A set without any score (a stage without a probe) has no column, a stage without any has no row.
@@ -60,7 +62,7 @@ fn heat_table(run: &Run, method: usize, name: &str, metric: Metric, scale: Scale
     };
     html! {
         div.wide { table class=(tone) {
-            caption { b { (name) } " " a href=(file) { "CSV" } }
+            caption { b { (name) } @if linked { " " a href=(file) { "CSV" } } }
             thead { tr { th scope="col" { "after" } @for &j in &columns { th scope="col" { (sets[j]) } } } }
             tbody {
                 @for &k in &rows {

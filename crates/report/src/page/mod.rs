@@ -1,5 +1,6 @@
 //! `report.html`: one file without a network, from the answer down to the settings.
 
+pub mod compare;
 mod genes;
 mod making;
 mod matrices;
@@ -8,6 +9,7 @@ mod probes;
 
 use crate::charts::{Figure, Topic, XMLNS};
 use crate::run::Run;
+use crate::wording;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -17,9 +19,9 @@ const SCRIPT: &str = include_str!("page.js");
 pub fn html(run: &Run, figures: &[Figure]) -> String {
     let name = run.name();
     let sections = [
-        ("sets", "Gene sets, stage by stage", trajectories(figures)),
+        ("sets", "Gene sets, stage by stage", trajectories(run, figures)),
         ("matrices", "Matrices", Some(matrices::section(run))),
-        ("forgetting", "Forgetting", forgetting(figures)),
+        ("forgetting", "Forgetting", forgetting(run, figures)),
         ("training", "Training", training(run, figures)),
         ("genes", "Genes", genes::section(run, figures)),
         ("probes", "Probes", probes::section(run)),
@@ -30,14 +32,7 @@ pub fn html(run: &Run, figures: &[Figure]) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "What " (name) " forgot" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&format!("What {name} forgot")))
             body {
                 header {
                     p.run { b { "genil" } " report of the run " b { (name) } }
@@ -56,6 +51,19 @@ pub fn html(run: &Run, figures: &[Figure]) -> String {
         }
     };
     page.into_string()
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(STYLE)) }
+        }
+    }
 }
 
 /// A figure as part of the page, under its caption, with a link to its file.
@@ -78,20 +86,20 @@ fn panels<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<Markup> {
     Some(html! { div.panels { @for f in figures { (figure(f)) } } })
 }
 
-fn trajectories(figures: &[Figure]) -> Option<Markup> {
+fn trajectories(run: &Run, figures: &[Figure]) -> Option<Markup> {
     let panels = panels(of_topic(figures, Topic::Trajectory))?;
     Some(html! {
         p.note { "The regression loss on each set, from the stage that learnt it to the last. A line that climbs is
-            forgetting. Bars are 95 % intervals." }
+            forgetting. Bars: " (wording::intervals(run)) "." }
         (panels)
     })
 }
 
-fn forgetting(figures: &[Figure]) -> Option<Markup> {
+fn forgetting(run: &Run, figures: &[Figure]) -> Option<Markup> {
     let panels = panels(of_topic(figures, Topic::Forgetting))?;
     Some(html! {
         p.note { "How much worse a gene set is after the last stage " i { "K" } " than right after its own stage "
-            i { "j" } ". Filled: the mean over sets with its 95 % interval over seeds; hollow: single sets." }
+            i { "j" } ". Filled: the mean over sets; hollow: single sets; bars: " (wording::intervals(run)) "." }
         (formula("regression", "Δ = mean over 1 ≤ j < K of ( L[K][j] − L[j][j] )"))
         (formula("classification", "Δ = mean over 1 ≤ j < K of ( A[j][j] − A[K][j] )"))
         p.note { "First minus last, as in Qi et al., AAAI 2026 (arXiv 2511.13762). Below 0, later stages helped. With a
@@ -114,8 +122,9 @@ fn training(run: &Run, figures: &[Figure]) -> Option<Markup> {
         .collect();
     (!stages.is_empty()).then(|| {
         html! {
-            p.note { "The value head's loss on masked training positions, old and new genes apart; the mean over seeds.
-                While one falls, the other may rise: that is forgetting as it happens." }
+            p.note { "The value head's loss on masked positions of the training cells, the mean over seeds. Genes learnt earlier:
+                the base genes, and of earlier sets what a method shows the model again. Forgetting of sets that it does
+                not show cannot be seen here, but in the curves by gene set above." }
             @for (k, stage, panels) in &stages {
                 div.stage { h3 { "Stage " (k) ": " (stage.name) } (panels) }
             }

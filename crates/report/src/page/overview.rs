@@ -27,8 +27,7 @@ pub fn section(run: &Run, figures: &[Figure]) -> Markup {
                 div {
                     (figure(f))
                     p.note { "Down: less forgotten. Left: the newest genes learnt better. "
-                        @if run.manifest.seeds.len() > 1 { "Bars are 95 % intervals over seeds." }
-                        @else { "One seed: no intervals." } }
+                        "Bars: " (wording::intervals(run)) "." }
                 }
             }
         }
@@ -55,7 +54,8 @@ fn asked(run: &Run) -> String {
 
 fn bounds(run: &Run) -> String {
     let over = match run.manifest.seeds.len() {
-        1 => "One seed: no interval over seeds.".to_owned(),
+        1 => "One seed: no interval over seeds; small numbers: 95 % interval over its cells (bootstrap)."
+            .to_owned(),
         n => format!("Means over {n} seeds; small numbers: 95 % interval (Student's t)."),
     };
     let joint: Vec<&str> =

@@ -24,7 +24,7 @@ pub struct Run {
     pub folder: PathBuf,
     /// `run.json`.
     pub manifest: Manifest,
-    /// `scores.csv`, derived rows left out.
+    /// `scores.csv`.
     pub scores: Vec<Score>,
     /// `summary.csv`; empty when absent.
     pub summary: Vec<SummaryRow>,

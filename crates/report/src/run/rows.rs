@@ -25,7 +25,8 @@ fn wrong(path: &Path, error: &csv::Error) -> Error {
         .help("the file was changed or is of another version; evaluate the run again")
 }
 
-/// A field that may be empty, in a column that must be there; numbers that are not finite count as empty.
+/// A field that may be empty, in a column that must be there; numbers that are not finite, or
+/// beyond any measurement, count as empty.
 pub fn number<'de, D: Deserializer<'de>>(field: D) -> std::result::Result<Option<f64>, D::Error> {
-    Ok(Option::deserialize(field)?.filter(|v: &f64| v.is_finite()))
+    Ok(Option::deserialize(field)?.filter(|v: &f64| v.abs() < 1e30))
 }

@@ -1,15 +1,16 @@
 //! `scores.csv`, `summary.csv` and `timing.csv`.
 
 use super::{Manifest, rows};
-use genil_base::Result;
+use genil_base::{Error, Result};
 use genil_score::Interval;
 use serde::Deserialize;
 use std::path::Path;
 
-/// The gene set of rows that are derived from a whole matrix.
-const DERIVED: &str = "all";
+/// The gene set of a mean over gene sets.
+const ALL: &str = "all";
 
-/// One entry of one matrix. Method, seed and set are places in `run.json`.
+/// One figure: an entry of a matrix, or what is derived from one (`forgetting_mse` …). Method, seed and set are
+/// places in `run.json`.
 #[derive(Debug, Clone)]
 pub struct Score {
     /// The method.
@@ -18,8 +19,8 @@ pub struct Score {
     pub seed: usize,
     /// After this stage.
     pub stage: usize,
-    /// On this gene set.
-    pub set: usize,
+    /// On this gene set; `None` for a mean over sets.
+    pub set: Option<usize>,
     /// In this measure.
     pub metric: String,
     /// The score, with its interval over cells where there is one.
@@ -41,13 +42,15 @@ struct ScoreRow {
     high: Option<f64>,
 }
 
-/// Reads `scores.csv`. Derived rows are left out: a report derives them from the matrices again.
+/// Reads `scores.csv`.
 pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
+    if !path.is_file() {
+        return Err(Error::new("the run has no scores yet: there is no scores.csv")
+            .at_path(path)
+            .help("run 'genil evaluate' on the folder first"));
+    }
     rows::read(path, |row: ScoreRow| {
         let Some(value) = row.value else { return Ok(None) };
-        if row.gene_set == DERIVED {
-            return Ok(None);
-        }
         let nan = f64::NAN;
         let score = match (row.low, row.high) {
             (Some(low), Some(high)) if low <= high => Interval { value, low, high },
@@ -57,7 +60,7 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
             method: manifest.method(&row.method)?,
             seed: manifest.seed(row.seed)?,
             stage: manifest.stage(row.stage)?,
-            set: manifest.set(&row.gene_set)?,
+            set: if row.gene_set == ALL { None } else { Some(manifest.set(&row.gene_set)?) },
             metric: row.metric,
             score,
         }))
@@ -100,8 +103,8 @@ pub fn read_summary(path: &Path) -> Result<Vec<SummaryRow>> {
 /// One line of `timing.csv`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Timing {
-    /// The method.
-    pub method: String,
+    /// The chain of models: a method, or `shared`.
+    pub chain: String,
     /// The seed.
     pub seed: u64,
     /// The stage.
