@@ -101,7 +101,7 @@ impl StoreWriter {
         let beside = parent(path);
         fs::create_dir_all(beside).map_err(|e| Error::io("create the folder", beside, &e))?;
         let folder = tempfile::Builder::new()
-            .prefix(".partial-")
+            .prefix(".genil-partial-")
             .tempdir_in(beside)
             .map_err(|e| Error::io("create a folder in", beside, &e))?;
         Ok(Self {
