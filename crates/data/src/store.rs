@@ -15,6 +15,7 @@
 
 mod manifest;
 mod panels;
+mod pending;
 mod shard;
 mod writer;
 

@@ -28,7 +28,7 @@ pub fn write_embedding(input: &Path, out: &Path, key: &str, rows: &[f32], d: usi
     let folder = parent(out);
     fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
     let beside = tempfile::Builder::new()
-        .prefix(".partial-")
+        .prefix(".genil-partial-")
         .suffix(".h5ad")
         .tempfile_in(folder)
         .map_err(|e| Error::io("create a file in", folder, &e))?;

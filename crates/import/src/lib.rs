@@ -2,15 +2,15 @@
 //!
 //! An import goes through these parts, in this order:
 //!
-//! 1. [`hdf5`], [`text`]: bytes on disk as arrays and lines;
-//! 2. [`frame`], [`matrix`] (with [`transpose`]): the tables and matrices of a file;
-//! 3. [`opened`]: one file — AnnData, 10x [`tenx`] or a matrix-market folder [`mtx`];
-//! 4. [`names`]: which rows are the same gene; [`measured`]: which genes were measured where;
-//! 5. [`merge`]: one set of genes and of columns for all files;
-//! 6. [`write`]: cell by cell into the store;
-//! 7. [`summary`]: what was done.
+//! 1. `hdf5`, `text`: bytes on disk as arrays and lines;
+//! 2. `frame`, `matrix` (with `transpose`): the tables and matrices of a file;
+//! 3. `opened`: one file — AnnData, 10x `tenx` or a matrix-market folder `mtx`;
+//! 4. `names`: which rows are the same gene; `measured`: which genes were measured where;
+//! 5. `merge`: one set of genes and of columns for all files;
+//! 6. `write`: cell by cell into the store;
+//! 7. `summary`: what was done.
 //!
-//! The other way: [`embed`] writes cell embeddings into a copy of an AnnData file.
+//! The other way: `embed` writes cell embeddings into a copy of an AnnData file.
 
 mod embed;
 mod frame;

@@ -113,7 +113,7 @@ fn a_table_of_measured_genes_makes_a_panel_of_each_group() {
 
     let with = |table: &str, column: &str| {
         fs::write(at("t.tsv"), table).unwrap();
-        refused(&[file.clone()], |options| options.measured = Some((at("t.tsv"), column.into())))
+        refused(std::slice::from_ref(&file), |options| options.measured = Some((at("t.tsv"), column.into())))
     };
     let error = with("\tp\nA\t1\nB\t1\n", "set");
     assert!(

@@ -2,22 +2,19 @@
 
 use super::manifest::{ColumnEntry, FileEntry, MANIFEST, Manifest, Source};
 use super::panels::{PANELS, Panel, Panels};
+use super::pending::Pending;
 use super::shard::{RESERVED, schema};
 use super::{GENES, Store};
 use crate::cells::{Annotation, ColumnKind};
 use crate::genes::{Gene, GeneVocab};
-use arrow_array::builder::{ArrayBuilder, Float64Builder, StringBuilder};
-use arrow_array::{ArrayRef, Float32Array, ListArray, RecordBatch, UInt16Array, UInt32Array};
-use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_schema::SchemaRef;
 use genil_base::files::{parent, sha256_file, write_whole};
 use genil_base::{Error, Result};
 use rayon::prelude::*;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A record batch is closed when it has this many cells …
@@ -104,7 +101,7 @@ impl StoreWriter {
         let beside = parent(path);
         fs::create_dir_all(beside).map_err(|e| Error::io("create the folder", beside, &e))?;
         let folder = tempfile::Builder::new()
-            .prefix(".partial-")
+            .prefix(".genil-partial-")
             .tempdir_in(beside)
             .map_err(|e| Error::io("create a folder in", beside, &e))?;
         Ok(Self {
@@ -153,7 +150,7 @@ impl StoreWriter {
         self.manifest.cells += 1;
         self.manifest.values += genes.len() as u64;
         self.batch.push(cell_id, panel, genes, values);
-        if self.batch.panels.len() >= BATCH_CELLS || self.batch.genes.len() >= BATCH_VALUES {
+        if self.batch.cells() >= BATCH_CELLS || self.batch.values() >= BATCH_VALUES {
             self.write_batch()?;
         }
         Ok(())
@@ -194,7 +191,7 @@ impl StoreWriter {
     }
 
     fn write_batch(&mut self) -> Result<()> {
-        if self.batch.panels.is_empty() {
+        if self.batch.cells() == 0 {
             return Ok(());
         }
         let folder = self.folder.path();
@@ -271,101 +268,6 @@ impl StoreWriter {
             return fs::remove_dir_all(&old).map_err(|e| Error::io("remove the replaced store", &old, &e));
         }
         fs::rename(folder, &self.path).map_err(|e| Error::io("create", &self.path, &e))
-    }
-}
-
-/// The cells of the record batch in the making.
-#[derive(Debug)]
-struct Pending {
-    cell_ids: StringBuilder,
-    panels: Vec<u16>,
-    ends: Vec<i32>,
-    genes: Vec<u32>,
-    values: Vec<f32>,
-    annotations: Vec<Entries>,
-}
-
-#[derive(Debug)]
-enum Entries {
-    Texts(StringBuilder),
-    Numbers(Float64Builder),
-}
-
-impl Pending {
-    fn new(columns: &[ColumnEntry]) -> Self {
-        let entries = |column: &ColumnEntry| match column.kind {
-            ColumnKind::Number => Entries::Numbers(Float64Builder::new()),
-            ColumnKind::Category | ColumnKind::Text => Entries::Texts(StringBuilder::new()),
-        };
-        Self {
-            cell_ids: StringBuilder::new(),
-            panels: Vec::new(),
-            ends: vec![0],
-            genes: Vec::new(),
-            values: Vec::new(),
-            annotations: columns.iter().map(entries).collect(),
-        }
-    }
-
-    fn annotate(&mut self, annotations: &[Annotation<'_>], columns: &[ColumnEntry]) -> Result<()> {
-        if annotations.len() != self.annotations.len() {
-            let (found, wanted) = (annotations.len(), self.annotations.len());
-            return Err(Error::new(format!("{found} annotations for {wanted} columns")));
-        }
-        let fits = |entries: &Entries, annotation: &Annotation<'_>| {
-            matches!(
-                (entries, annotation),
-                (_, Annotation::Missing)
-                    | (Entries::Texts(_), Annotation::Text(_))
-                    | (Entries::Numbers(_), Annotation::Number(_))
-            )
-        };
-        let misfit = self.annotations.iter().zip(annotations).position(|(e, a)| !fits(e, a));
-        if let Some(place) = misfit {
-            let ColumnEntry { name, kind } = &columns[place];
-            let what = format!("{:?} does not fit the column '{name}' ({kind:?})", annotations[place]);
-            return Err(Error::new(what));
-        }
-        for (entries, annotation) in self.annotations.iter_mut().zip(annotations) {
-            match (entries, annotation) {
-                (Entries::Texts(texts), Annotation::Text(text)) => texts.append_value(text),
-                (Entries::Texts(texts), _) => texts.append_null(),
-                (Entries::Numbers(numbers), Annotation::Number(n)) if !n.is_nan() => numbers.append_value(*n),
-                (Entries::Numbers(numbers), _) => numbers.append_null(),
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, cell_id: &str, panel: u16, genes: &[u32], values: &[f32]) {
-        self.cell_ids.append_value(cell_id);
-        self.panels.push(panel);
-        self.genes.extend_from_slice(genes);
-        self.values.extend_from_slice(values);
-        // Below BATCH_VALUES plus one cell's genes, which a GeneVocab's memory bounds.
-        self.ends.push(self.genes.len() as i32);
-    }
-
-    /// The record batch of the cells so far; nothing is left.
-    fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(&mut self.ends, vec![0])));
-        let list = |item: DataType, values: ArrayRef| -> ArrayRef {
-            let field = Arc::new(Field::new("item", item, false));
-            Arc::new(ListArray::new(field, offsets.clone(), values, None))
-        };
-        let genes = UInt32Array::from(std::mem::take(&mut self.genes));
-        let values = Float32Array::from(std::mem::take(&mut self.values));
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(self.cell_ids.finish()),
-            Arc::new(UInt16Array::from(std::mem::take(&mut self.panels))),
-            list(DataType::UInt32, Arc::new(genes)),
-            list(DataType::Float32, Arc::new(values)),
-        ];
-        columns.extend(self.annotations.iter_mut().map(|entries| match entries {
-            Entries::Texts(texts) => ArrayBuilder::finish(texts),
-            Entries::Numbers(numbers) => ArrayBuilder::finish(numbers),
-        }));
-        RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::new(e).at("a batch of cells"))
     }
 }
 
