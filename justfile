@@ -20,3 +20,18 @@ check:
 # The engine on this machine, with the paper's model.
 bench:
     cargo run --release --bin genil -- bench step
+
+# The engine beside PyTorch, in turn in one run; makes its own Python environment.
+bench-engine:
+    python3 -m venv .venv && .venv/bin/pip install --quiet torch numpy safetensors
+    cargo build --release -p genil-engine --example bench_step
+    .venv/bin/python tools/bench/engine.py target/release/examples/bench_step --json engine.json
+
+# Golden values of the engine from PyTorch, anew.
+golden:
+    python3 -m venv .venv && .venv/bin/pip install --quiet torch numpy safetensors
+    .venv/bin/python tools/golden/make.py crates/engine/tests/golden
+
+# Licences and advisories (needs cargo-deny).
+deny:
+    cargo deny check
