@@ -34,7 +34,11 @@ pub fn run(args: &ImportArgs, output: &Output) -> Result<()> {
         done.set(Some(at.cells));
     })?;
     progress.end();
-    if args.json { output.json(&summary) } else { Ok(output.print(&text(&summary))) }
+    if args.json {
+        return output.json(&summary);
+    }
+    output.print(&text(&summary));
+    Ok(())
 }
 
 /// The summary in plain words.

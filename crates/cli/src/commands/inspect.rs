@@ -11,7 +11,11 @@ use std::path::Path;
 /// Tells what is at the path.
 pub fn run(args: &InspectArgs, output: &Output) -> Result<()> {
     let (text, value) = look(&args.path, args.verify)?;
-    if args.json { output.json(&value) } else { Ok(output.print(&text)) }
+    if args.json {
+        return output.json(&value);
+    }
+    output.print(&text);
+    Ok(())
 }
 
 fn look(path: &Path, verify: bool) -> Result<(String, Value)> {

@@ -1,5 +1,5 @@
 //! What the tests of the command share.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a test may panic")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! The cells of the data set of stage `j` are embedded by the frozen model of stage `k` with the genes seen
 //! through stage `k`; a linear classifier and `k`-nearest neighbours tell their classes. The test part is the
 //! plan's and the same for every model; a trial draws another validation part, on which the classifier's epoch
-//! is chosen, and other initial weights. [`paper`] repeats what the authors' code does instead.
+//! is chosen, and other initial weights.
 
 use crate::embed::embed;
 use crate::run::Run;

@@ -2,7 +2,7 @@
 //!
 //! * [`regression`]: `L[k][j]`, masked values of `G_j` predicted by the model of stage `k`.
 //! * [`classification`]: `A[k][j]`, classes of the data set of stage `j` told from cell embeddings.
-//! * [`unit`]: both for one model, kept in its folder as `scores.json`.
+//! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
 
 pub mod classification;
