@@ -30,26 +30,12 @@ impl Stages {
     /// Reads a plan, opens its stores and resolves it.
     ///
     /// # Errors
-    /// As [`Plan::read`] and [`Store::open`]; when a store's content is not what the plan was made on.
+    /// As [`Plan::read`] and [`Plan::open_stores`]; when a stage or a probe cannot be resolved.
     pub fn open(plan: &Path) -> Result<Self> {
         let plan_path = plan;
         let plan = Plan::read(plan_path)?;
         let in_plan = |e: Error| e.at_path(plan_path);
-        let mut stores = Vec::with_capacity(plan.stores.len());
-        for named in &plan.stores {
-            let store = Store::open(&named.path).map_err(in_plan)?;
-            if store.fingerprint() != named.fingerprint {
-                return Err(in_plan(
-                    Error::new(format!(
-                        "the store '{}' is not the one that the plan was made on",
-                        named.name
-                    ))
-                    .at_path(&named.path)
-                    .help("make the plan again with 'genil plan', or bring back the store as it was"),
-                ));
-            }
-            stores.push(store);
-        }
+        let stores = plan.open_stores().map_err(in_plan)?;
         let cells = stage_cells(&plan, &stores).map_err(in_plan)?;
         let partition = GenePartition::new(&plan, &stores, &cells).map_err(in_plan)?;
         let mut probes = Vec::with_capacity(plan.stages.len());
