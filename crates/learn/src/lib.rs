@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod card;
 pub mod checkpoint;
+mod cluster;
 pub mod embed;
 pub mod evaluate;
 pub mod events;

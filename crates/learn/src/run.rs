@@ -200,11 +200,9 @@ impl Run {
         let mut method = self.settings.methods[name].build();
         let mut engine = self.engine_before(seed, name, stage)?;
         if stage > 0 {
-            let before = self.model_folder(seed, name, stage - 1).join("memory.json");
-            if before.is_file() {
-                let memory = serde_json::from_str(&files::read_text(&before)?).map_err(|e| {
-                    Error::new(format!("the method's memory cannot be read: {e}")).at_path(&before)
-                })?;
+            let before = self.model_folder(seed, name, stage - 1);
+            let memory = checkpoint::read_memory(&before)?;
+            if !memory.is_empty() {
                 method.restore(memory).map_err(|e| e.at_path(&before))?;
             }
         }
@@ -214,9 +212,8 @@ impl Run {
         let begun = Instant::now();
         let cells = train_stage(context, &mut *method, &mut *engine, folder, save_every, (&what, progress))?;
 
-        let memory = method.memory();
-        if chain != SHARED && !memory.is_null() {
-            files::write_bytes(&folder.join("memory.json"), memory.to_string().as_bytes())?;
+        if chain != SHARED {
+            checkpoint::write_memory(folder, &method.memory())?;
         }
         checkpoint::write_model(folder, self.model_card((seed, name, stage), cells), engine.parameters())?;
         checkpoint::remove_state(folder)?;

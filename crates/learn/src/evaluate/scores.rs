@@ -11,7 +11,6 @@
 //! `summary.csv`, beside `new_…`: the figures of the last stage's own genes.
 
 use super::unit::{SetScores, read};
-use crate::method::MethodSettings;
 use crate::run::Run;
 use crate::settings::UNTRAINED;
 use genil_base::{Error, Result, files};
@@ -128,7 +127,7 @@ fn units_of(run: &Run, seed: u64, method: &str) -> Result<Units> {
 
 /// The oracle's figures, when it is among the methods.
 fn joint_of(run: &Run, seed: u64) -> Result<Option<Units>> {
-    let joint = run.settings.methods.iter().find(|(_, m)| matches!(m, MethodSettings::Joint {}));
+    let joint = run.settings.methods.iter().find(|(_, m)| m.is_joint());
     joint.map(|(name, _)| units_of(run, seed, name)).transpose()
 }
 
