@@ -37,6 +37,8 @@ impl CpuEngine {
         self.embed().encode(&mut arena.embed);
         self.embed().input(&arena.embed, &mut arena.stream);
         self.clock.lap(Part::Embed);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.layers.clear();
         for l in 0..self.config.layers {
             let last = self.is_last(l);
             let kept = &mut arena.layers[if keep { l } else { 0 }];
@@ -53,9 +55,11 @@ impl CpuEngine {
             self.clock.lap(Part::Attention);
             let stream = if last { &mut arena.selected } else { &mut arena.stream };
             self.layer(l, dropout).rest(kept, stream);
+            for &row in self.first_rows(l) {
+                outputs.layers.extend_from_slice(&stream[row * d..][..d]);
+            }
             self.clock.lap(Part::Rest);
         }
-        let mut outputs = std::mem::take(&mut self.outputs);
         self.heads().forward(&arena.selected, &mut arena.heads, &mut outputs);
         self.clock.lap(Part::Heads);
         self.outputs = outputs;
@@ -82,6 +86,12 @@ impl CpuEngine {
             let kept = &mut above[0];
             let stream = if last { &mut dy } else { &mut dx };
             let t = stream.len() / d;
+            if !given.layers.is_empty() {
+                let of_layer = given.layers[l * self.rows.cells() * d..].chunks_exact(d);
+                for (&row, g) in self.first_rows(l).iter().zip(of_layer) {
+                    rowwise::add(&mut stream[row * d..][..d], g);
+                }
+            }
             down.size_layer(&self.config, t);
             let layer = self.layer(l, dropout);
             let x1 = if last { &mut *x_selected } else { &mut *x };
@@ -166,6 +176,12 @@ impl CpuEngine {
             dropout,
             positions: self.is_last(index).then_some(&self.rows.selected),
         }
+    }
+
+    /// The row of each cell's `<cls>` in the residual stream after a layer.
+    fn first_rows(&self, index: usize) -> &[usize] {
+        let starts = if self.is_last(index) { &self.rows.selected_of_cell } else { &self.rows.all };
+        &starts[..self.rows.cells()]
     }
 
     fn is_last(&self, index: usize) -> bool {
