@@ -102,26 +102,28 @@ impl CpuEngine {
             self.clock.lap(Part::RestBackward);
 
             let (q, kv) = (&mut kept.q, &mut kept.kv);
-            self.attention(l, dropout).backward(q, kv, &kept.context, &kept.lse, &down.context);
+            self.attention(l, dropout).backward(q, kv, (&kept.lse, &down.inner), &down.context);
             self.clock.lap(Part::AttentionBackward);
 
+            // The layer's input once more: in the last layer all rows of it and the selected ones, else
+            // in place of the context's gradient, which nothing reads any more.
+            let input = if last { &mut *x } else { &mut down.context };
+            match below.last() {
+                Some(previous) => self.layer(l - 1, dropout).output(previous, input),
+                None => self.embed().input(embed, input),
+            }
+            if last {
+                select(&mut down.context, x, &self.rows.selected, d);
+            }
+            let (x1, input) = if last { (&*x_selected, &*x) } else { (&*x, &down.context) };
             let weights = &self.weights.layers[l];
-            let x1 = if last { &x_selected[..] } else { &x[..] };
             let jobs = [
                 (&weights.linear2, &kept.normal2[..], &kept.hidden[..]),
                 (&weights.linear1, &down.hidden, x1),
                 (&weights.out_proj, &kept.normal1, &kept.context),
+                (&weights.query, &kept.q, &down.context),
+                (&weights.key_value, &kept.kv, input),
             ];
-            weight_gradients(&mut gradients, jobs, &self.pools.chunk);
-            match below.last() {
-                Some(previous) => self.layer(l - 1, dropout).output(previous, x),
-                None => self.embed().input(embed, x),
-            }
-            if last {
-                select(x_selected, x, &self.rows.selected, d);
-            }
-            let queries = if last { &*x_selected } else { &*x };
-            let jobs = [(&weights.query, &kept.q[..], &queries[..]), (&weights.key_value, &kept.kv, x)];
             weight_gradients(&mut gradients, jobs, &self.pools.chunk);
             self.clock.lap(Part::WeightGradients);
 
@@ -168,6 +170,7 @@ impl CpuEngine {
         Layer {
             index,
             width: self.config.width,
+            heads: self.config.heads,
             ffn: self.config.ffn,
             places: self.layout.layers[index],
             weights: &self.weights.layers[index],
