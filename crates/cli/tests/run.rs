@@ -88,8 +88,46 @@ fn a_run_with_other_settings_is_refused_in_the_same_folder() {
     let refused = train();
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("other settings") && said.contains("--out"), "{said}");
+    assert!(said.contains("train.epochs was 2 and is now 3") && said.contains("--out"), "{said}");
     assert_eq!(contents(&out), before, "the run that was there is as it was");
+}
+
+#[test]
+fn a_run_that_grew_is_the_run_that_was_begun_with_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let whole = std::fs::read_to_string(&settings).unwrap().replace("seeds = [0]", "seeds = [0, 1]");
+    let run = |text: &str, out: &str| {
+        let out = folder.path().join(out);
+        std::fs::write(&settings, text).unwrap();
+        let train =
+            genil().args(["train", "--quiet"]).arg(&settings).arg("--out").arg(&out).output().unwrap();
+        assert!(train.status.success(), "{}", String::from_utf8_lossy(&train.stderr));
+        assert!(genil().args(["evaluate", "--quiet"]).arg(&out).status().unwrap().success());
+        contents(&out)
+    };
+    let few: String = whole
+        .replace("seeds = [0, 1]", "seeds = [0]")
+        .split_inclusive('\n')
+        .filter(|l| !l.contains("joint"))
+        .collect();
+    let before = run(&few.replace("[evaluate]", "[evaluate]\nmax_genes = 96"), "grown");
+    let grown = run(&whole, "grown");
+    for (path, bytes) in
+        before.iter().filter(|(path, _)| path.starts_with("models") && !path.ends_with("scores.json"))
+    {
+        assert!(bytes == &grown[path], "{path} was trained again");
+    }
+    let at_once = run(&whole, "at-once");
+    assert_eq!(grown.keys().collect::<Vec<_>>(), at_once.keys().collect::<Vec<_>>());
+    for (path, bytes) in &at_once {
+        assert!(bytes == &grown[path], "{path} differs");
+    }
+    assert_ne!(
+        before["models/seed-0/shared/stage-2/scores.json"],
+        grown["models/seed-0/shared/stage-2/scores.json"]
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub struct ModelCard {
     pub cells: usize,
     /// Fingerprint of the plan.
     pub plan: String,
-    /// Fingerprint of the run's settings.
+    /// Fingerprint of all that decided it besides the seed (`settings.toml` of its chain).
     pub settings: String,
     /// SHA-256 of `model.safetensors`.
     pub weights: String,

@@ -5,12 +5,14 @@
 //! RUN/plan.toml    the plan
 //! RUN/run.json     what is in the run: versions, hashes, stages, methods and where their models are
 //! RUN/timing.csv   how long each stage took (the only file that two equal runs do not share)
+//! RUN/models/seed-S/CHAIN/settings.toml    what decides the chain's models
 //! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, events.jsonl}
 //! ```
 //! `CHAIN` is a method's name, or `shared` for the stages that a method trains as fine-tuning does: those are
-//! trained once.
+//! trained once. A run may grow by methods and seeds; see [`crate::chain`].
 
 use crate::card::{MethodCard, ProbeCard, RunCard, StageCard, StoreCard, read_card};
+use crate::chain::ChainSettings;
 use crate::checkpoint::{self, ModelCard};
 use crate::method::Context;
 use crate::progress::Progress;
@@ -40,30 +42,23 @@ pub struct Run {
 }
 
 impl Run {
-    /// Begins a run in `folder`, or takes up the one that is there.
+    /// Begins a run in `folder`, or takes up the one that is there, with the methods, seeds and evaluation that
+    /// `settings` name now.
     ///
     /// # Errors
-    /// When the folder holds a run with other settings or another plan, or another process works on it.
+    /// When the folder holds models that were trained with other settings or on another plan, or another process
+    /// works on it.
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
         files::remove_partial(folder)?;
         let stages = Stages::open(&settings.plan)?;
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
-        let card_path = folder.join("run.json");
-        if card_path.is_file() {
-            let there = read_card(folder)?;
-            if there.settings_hash != settings_hash || there.plan_hash != plan_hash {
-                let what = if there.plan_hash == plan_hash { "other settings" } else { "another plan" };
-                return Err(Error::new(format!("this folder holds a run with {what}")).at_path(folder).help(
-                    "choose another folder with --out, or delete this one; a run's settings never change",
-                ));
-            }
-        }
         let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, _lock: lock };
-        if !card_path.is_file() {
-            run.write_cards()?;
+        for (seed, method, stage) in run.units() {
+            run.chain_settings(method, stage).check(&run.chain_folder(seed, method, stage))?;
         }
+        run.write_cards()?;
         Ok(run)
     }
 
@@ -151,10 +146,26 @@ impl Run {
         if method == UNTRAINED || departs(method) { method } else { SHARED }
     }
 
+    /// What decides a method's model of a stage.
+    fn chain_settings(&self, method: &str, stage: usize) -> ChainSettings<'_> {
+        ChainSettings::new(&self.settings, &self.plan_hash, self.chain(method, stage))
+    }
+
+    /// Fingerprint of what decides a method's model of a stage, besides the seed.
+    ///
+    /// # Errors
+    /// Never for checked settings.
+    pub fn chain_fingerprint(&self, method: &str, stage: usize) -> Result<String> {
+        self.chain_settings(method, stage).fingerprint()
+    }
+
+    fn chain_folder(&self, seed: u64, method: &str, stage: usize) -> PathBuf {
+        self.folder.join("models").join(format!("seed-{seed}")).join(self.chain(method, stage))
+    }
+
     /// The folder of a method's model of a stage.
     pub fn model_folder(&self, seed: u64, method: &str, stage: usize) -> PathBuf {
-        let chain = self.chain(method, stage);
-        self.folder.join("models").join(format!("seed-{seed}")).join(chain).join(format!("stage-{stage}"))
+        self.chain_folder(seed, method, stage).join(format!("stage-{stage}"))
     }
 
     /// Every (seed, method, stage) whose model is trained on its own, each chain's stages in order.
@@ -197,6 +208,7 @@ impl Run {
         progress: &dyn Progress,
     ) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        self.chain_settings(name, stage).note(&self.chain_folder(seed, name, stage))?;
         let mut method = self.settings.methods[name].build();
         let mut engine = self.engine_before(seed, name, stage)?;
         if stage > 0 {
@@ -218,7 +230,7 @@ impl Run {
         if chain != SHARED && !memory.is_null() {
             files::write_bytes(&folder.join("memory.json"), memory.to_string().as_bytes())?;
         }
-        checkpoint::write_model(folder, self.model_card((seed, name, stage), cells), engine.parameters())?;
+        checkpoint::write_model(folder, self.model_card((seed, name, stage), cells)?, engine.parameters())?;
         checkpoint::remove_state(folder)?;
         self.note_time((seed, chain, stage), begun.elapsed(), cells)
     }
@@ -249,7 +261,7 @@ impl Run {
             .help("run 'genil train' on this folder's run.toml first: it goes on where it stopped"));
         }
         let (card, parameters) = checkpoint::read_model(&folder)?;
-        if card.plan != self.plan_hash || card.settings != self.settings_hash {
+        if card.settings != self.chain_fingerprint(name, stage)? {
             return Err(Error::new("this model was trained with another plan or other settings")
                 .at_path(&folder)
                 .help("delete this stage's folder and train it again"));
@@ -269,10 +281,10 @@ impl Run {
         Ok(Box::new(CpuEngine::new(self.settings.model.clone(), rows, seed)?))
     }
 
-    fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> ModelCard {
+    fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> Result<ModelCard> {
         let partition = &self.stages.partition;
         let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
-        ModelCard {
+        Ok(ModelCard {
             format: checkpoint::FORMAT,
             genil: env!("CARGO_PKG_VERSION").into(),
             model: self.settings.model.clone(),
@@ -283,10 +295,10 @@ impl Run {
             stage_name: self.stages.name(stage).to_owned(),
             cells,
             plan: self.plan_hash.clone(),
-            settings: self.settings_hash.clone(),
+            settings: self.chain_fingerprint(name, stage)?,
             weights: String::new(),
             genes: (0..=stage).map(genes).collect(),
-        }
+        })
     }
 
     /// Appends a line to `timing.csv`.
