@@ -56,6 +56,11 @@ pub fn is_finished(folder: &Path) -> bool {
     folder.join(CARD).is_file()
 }
 
+/// Whether a stage under way has saved its state in this folder.
+pub fn has_state(folder: &Path) -> bool {
+    folder.join(STATE).is_file()
+}
+
 /// Writes a finished model; fills in the card's hash of the weights.
 pub fn write_model(folder: &Path, mut card: ModelCard, parameters: &Tensors) -> Result<()> {
     let weights = folder.join(WEIGHTS);

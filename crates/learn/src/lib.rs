@@ -6,6 +6,7 @@
 //! * [`method`]: what a stage trains on and by which loss.
 //! * [`train_stage`]: one stage: batches, steps, resume.
 //! * [`chain`]: what decides a chain of models.
+//! * [`costs`]: what each stage cost.
 //! * [`run`]: the folder and the order of stages, methods and seeds.
 //! * [`evaluate`]: what each gene set lost.
 
@@ -13,6 +14,7 @@ pub mod batch;
 pub mod card;
 pub mod chain;
 pub mod checkpoint;
+pub mod costs;
 pub mod embed;
 pub mod evaluate;
 pub mod events;

@@ -4,7 +4,7 @@
 //! RUN/run.toml     the settings, every default written out
 //! RUN/plan.toml    the plan
 //! RUN/run.json     what is in the run: versions, hashes, stages, methods and where their models are
-//! RUN/timing.csv   how long each stage took (the only file that two equal runs do not share)
+//! RUN/costs.csv    what each stage cost (the only file that two equal runs do not share)
 //! RUN/models/seed-S/CHAIN/settings.toml    what decides the chain's models
 //! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, events.jsonl}
 //! ```
@@ -14,17 +14,17 @@
 use crate::card::{MethodCard, ProbeCard, RunCard, StageCard, StoreCard, read_card};
 use crate::chain::ChainSettings;
 use crate::checkpoint::{self, ModelCard};
+use crate::costs::{self, Clock, Cost, Kept};
 use crate::method::Context;
 use crate::progress::Progress;
 use crate::settings::{RunSettings, SHARED, UNTRAINED};
 use crate::stages::Stages;
-use crate::train_stage::{steps_of, train_stage};
+use crate::train_stage::train_stage;
 use genil_base::{Error, Result, files};
 use genil_engine::{CpuEngine, Engine};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A run folder, its settings and its data.
 pub struct Run {
@@ -223,7 +223,8 @@ impl Run {
         let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
         let chain = self.chain(name, stage);
         let what = format!("seed {seed} · {chain} · stage {stage} {}", self.stages.name(stage));
-        let begun = Instant::now();
+        let resumed = checkpoint::has_state(folder);
+        let clock = Clock::start();
         let cells = train_stage(context, &mut *method, &mut *engine, folder, save_every, (&what, progress))?;
 
         let memory = method.memory();
@@ -232,7 +233,23 @@ impl Run {
         }
         checkpoint::write_model(folder, self.model_card((seed, name, stage), cells)?, engine.parameters())?;
         checkpoint::remove_state(folder)?;
-        self.note_time((seed, chain, stage), begun.elapsed(), cells)
+        let (seconds, processor_seconds) = clock.seconds();
+        let kept = if chain == SHARED {
+            Kept::default()
+        } else {
+            Kept::after(&self.stages, (&self.settings.methods[name], stage), &memory, folder)?
+        };
+        let cost = Cost {
+            chain: chain.to_owned(),
+            seed,
+            stage,
+            cells,
+            seconds: (!resumed).then_some(seconds),
+            processor_seconds: processor_seconds.filter(|_| !resumed),
+            kept_cells: kept.cells,
+            kept_bytes: kept.bytes,
+        };
+        costs::note(&self.folder, &cost)
     }
 
     /// The model that stage `k` starts from: that of stage `k - 1` with rows for the new genes, or a new one.
@@ -299,28 +316,6 @@ impl Run {
             weights: String::new(),
             genes: (0..=stage).map(genes).collect(),
         })
-    }
-
-    /// Appends a line to `timing.csv`.
-    fn note_time(
-        &self,
-        (seed, chain, stage): (u64, &str, usize),
-        time: Duration,
-        cells: usize,
-    ) -> Result<()> {
-        let path = self.folder.join("timing.csv");
-        let new = !path.is_file();
-        let steps = steps_of(&self.settings.train, stage, cells);
-        let seen = steps as f64 * self.settings.train.batch as f64;
-        let mut line = String::new();
-        if new {
-            line.push_str("chain,seed,stage,seconds,cells_per_second\n");
-        }
-        let seconds = time.as_secs_f64();
-        line.push_str(&format!("{chain},{seed},{stage},{seconds:.2},{:.1}\n", seen / seconds));
-        let io = |e: std::io::Error| Error::io("write", &path, &e);
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
-        file.write_all(line.as_bytes()).map_err(io)
     }
 }
 
