@@ -3,6 +3,7 @@
 mod common;
 
 use common::{contents, demo_plan, genil, settings_file, slow};
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -124,10 +125,32 @@ fn a_run_that_grew_is_the_run_that_was_begun_with_everything() {
     for (path, bytes) in &at_once {
         assert!(bytes == &grown[path], "{path} differs");
     }
+    for (tables, seeds) in [(&before, "1"), (&grown, "2")] {
+        the_paired_difference_is_that_of_the_summary(tables, seeds);
+    }
     assert_ne!(
         before["models/seed-0/shared/stage-2/scores.json"],
         grown["models/seed-0/shared/stage-2/scores.json"]
     );
+}
+
+fn the_paired_difference_is_that_of_the_summary(tables: &BTreeMap<String, Vec<u8>>, seeds: &str) {
+    let numbers = |file: &str, row: &str| -> Vec<String> {
+        let text = String::from_utf8_lossy(&tables[file]).into_owned();
+        let line =
+            text.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{row} in {file}"));
+        line[row.len()..].split(',').map(str::to_owned).collect()
+    };
+    let number = |text: &String| text.parse::<f64>().unwrap();
+    for metric in ["forgetting_mse", "backward_transfer_accuracy", "new_mse"] {
+        let mean = |method: &str| number(&numbers("summary.csv", &format!("{method},{metric},"))[0]);
+        let paired = numbers("paired.csv", &format!("distill,finetune,{metric},"));
+        let difference = number(&paired[0]);
+        assert!((difference - (mean("distill") - mean("finetune"))).abs() < 1e-9, "{metric}: {difference}");
+        assert!(number(&paired[1]) <= difference && difference <= number(&paired[2]));
+        assert_eq!(paired[4], seeds);
+        assert_eq!(paired[3].is_empty(), seeds == "1", "a paired test needs two seeds");
+    }
 }
 
 #[test]
