@@ -141,7 +141,7 @@ fn the_paired_difference_is_that_of_the_summary(tables: &BTreeMap<String, Vec<u8
             text.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{row} in {file}"));
         line[row.len()..].split(',').map(str::to_owned).collect()
     };
-    let number = |text: &String| text.parse::<f64>().unwrap();
+    let number = |text: &String| text.parse::<f64>().expect("a number");
     for metric in ["forgetting_mse", "backward_transfer_accuracy", "new_mse"] {
         let mean = |method: &str| number(&numbers("summary.csv", &format!("{method},{metric},"))[0]);
         let paired = numbers("paired.csv", &format!("distill,finetune,{metric},"));
