@@ -38,7 +38,7 @@ pub struct ModelCard {
     pub cells: usize,
     /// Fingerprint of the plan.
     pub plan: String,
-    /// Fingerprint of the run's settings.
+    /// Fingerprint of all that decided it besides the seed (`settings.toml` of its chain).
     pub settings: String,
     /// SHA-256 of `model.safetensors`.
     pub weights: String,
@@ -57,6 +57,11 @@ const MEMORY_TENSORS: &str = "memory.safetensors";
 /// Whether the stage in this folder is finished.
 pub fn is_finished(folder: &Path) -> bool {
     folder.join(CARD).is_file()
+}
+
+/// Whether a stage under way has saved its state in this folder.
+pub fn has_state(folder: &Path) -> bool {
+    folder.join(STATE).is_file()
 }
 
 /// Writes a finished model; fills in the card's hash of the weights.

@@ -41,6 +41,7 @@ use crate::batch::{Example, Kind, Origin, Part, StepCell};
 use crate::{RunSettings, Stages};
 use genil_base::Result;
 use genil_base::random::{Key, Purpose};
+use genil_data::CellRef;
 use genil_data::sample::Shown;
 use genil_engine::{Engine, OutputGradients, Outputs, Tensors};
 
@@ -182,6 +183,11 @@ pub trait Method: Send {
     /// What later stages need besides the model; saved with the stage.
     fn memory(&self) -> Memory {
         Memory::default()
+    }
+
+    /// The cells whose counts later stages need.
+    fn stored_cells(&self) -> Vec<CellRef> {
+        Vec::new()
     }
 
     /// Takes up what [`Method::memory`] gave after the previous stage.
