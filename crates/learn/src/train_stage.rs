@@ -177,12 +177,7 @@ impl Rate {
             return self.base * (step + 1) as f64 / self.warmup as f64;
         }
         let share = (step - self.warmup) as f64 / (self.steps - self.warmup).max(1) as f64;
-        self.base
-            * match self.schedule {
-                Schedule::Constant => 1.0,
-                Schedule::Linear => 1.0 - share,
-                Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
-            }
+        self.base * self.schedule.factor(share)
     }
 }
 
