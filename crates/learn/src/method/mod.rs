@@ -43,7 +43,7 @@ mod start_rows;
 mod stored;
 mod teacher;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod weights;
 
 pub use agem::Agem;
