@@ -6,16 +6,17 @@
 //! | `cells` | cells of an epoch |
 //! | `seconds` | wall time of training; empty for a stage that was interrupted and resumed |
 //! | `processor_seconds` | time of all threads of this process; empty likewise, and where the system does not tell |
-//! | `kept_cells` | cells whose counts the method keeps for later stages |
-//! | `kept_bytes` | bytes that it keeps for later stages besides the model: its memory files and those counts |
+//! | `kept_cells` | cells of earlier stages whose counts the method keeps when the stage ends |
+//! | `kept_bytes` | bytes that it keeps besides the model: its memory files and those counts |
 //!
 //! The times are all that two equal runs do not share.
 
-use crate::method::MethodSettings;
+use crate::method::{Memory, MethodSettings};
 use crate::stages::Stages;
 use genil_base::{Error, Result};
 use genil_data::CellRef;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -48,7 +49,7 @@ pub struct Cost {
     pub kept_bytes: u64,
 }
 
-/// What a method keeps for later stages besides the model.
+/// What a method keeps of earlier stages besides the model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Cells whose counts are kept.
@@ -59,29 +60,37 @@ pub struct Kept {
 
 impl Kept {
     /// What `method` keeps after stage `stage`: the `memory.*` files in the stage's folder, and the counts of the
-    /// cells that stand under `stored` in its memory. Joint training keeps every cell of the stages from 1 on.
+    /// cells that stand under `stored` in the notes of its memory. Joint training keeps every cell of the earlier
+    /// stages from 1 on.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn after(
         stages: &Stages,
         (method, stage): (&MethodSettings, usize),
-        memory: &serde_json::Value,
+        memory: &Memory,
         folder: &Path,
     ) -> Result<Self> {
-        let cells: Vec<CellRef> = if matches!(method, MethodSettings::Joint {}) {
-            stages.cells[1..=stage].iter().flat_map(|cells| &cells.train).copied().collect()
+        let cells: Vec<CellRef> = if method.is_joint() {
+            stages.cells[..stage].iter().skip(1).flat_map(|cells| &cells.train).copied().collect()
         } else {
-            let stored = memory.get("stored").cloned().unwrap_or_default();
-            let by_stage =
-                serde_json::from_value::<BTreeMap<usize, Vec<CellRef>>>(stored).unwrap_or_default();
-            by_stage.into_values().flatten().collect()
+            stored_cells(&memory.notes)
         };
         let counts = cells.iter().map(|cell| {
             COUNT_BYTES * stages.stores[usize::from(cell.store)].cell(cell.row as usize).genes.len() as u64
         });
         Ok(Self { cells: cells.len(), bytes: counts.sum::<u64>() + memory_files(folder)? })
     }
+}
+
+/// The cells that a memory's notes list under `stored`, of every ingredient.
+fn stored_cells(notes: &Value) -> Vec<CellRef> {
+    if let Value::Array(ingredients) = notes {
+        return ingredients.iter().flat_map(stored_cells).collect();
+    }
+    let stored = notes.get("stored").cloned().unwrap_or_default();
+    let by_stage = serde_json::from_value::<BTreeMap<usize, Vec<CellRef>>>(stored).unwrap_or_default();
+    by_stage.into_values().flatten().collect()
 }
 
 /// Bytes of the files `memory.*` in a folder.
@@ -191,6 +200,16 @@ mod tests {
             note(run.path(), &it).unwrap();
         }
         assert_eq!(read(run.path()).unwrap(), [cost(0, None), cost(1, Some(3.0))]);
+    }
+
+    #[test]
+    fn stored_cells_are_found_in_one_method_and_in_several() {
+        let cell = |row| CellRef { store: 0, row };
+        let stored = BTreeMap::from([(1, vec![cell(4), cell(2)]), (2, vec![cell(9)])]);
+        let one = serde_json::json!({ "stored": stored });
+        assert_eq!(stored_cells(&one), [cell(4), cell(2), cell(9)]);
+        assert_eq!(stored_cells(&serde_json::json!([null, one])), [cell(4), cell(2), cell(9)]);
+        assert_eq!(stored_cells(&Value::Null), []);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod batch;
 pub mod card;
 pub mod chain;
 pub mod checkpoint;
+mod cluster;
 pub mod costs;
 pub mod embed;
 pub mod evaluate;

@@ -6,7 +6,7 @@
 //! RUN/run.json     what is in the run: versions, hashes, stages, methods and where their models are
 //! RUN/costs.csv    what each stage cost (the only file that two equal runs do not share)
 //! RUN/models/seed-S/CHAIN/settings.toml    what decides the chain's models
-//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, events.jsonl}
+//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, memory.safetensors, events.jsonl}
 //! ```
 //! `CHAIN` is a method's name, or `shared` for the stages that a method trains as fine-tuning does: those are
 //! trained once. A run may grow by methods and seeds; see [`crate::chain`].
@@ -212,11 +212,9 @@ impl Run {
         let mut method = self.settings.methods[name].build();
         let mut engine = self.engine_before(seed, name, stage)?;
         if stage > 0 {
-            let before = self.model_folder(seed, name, stage - 1).join("memory.json");
-            if before.is_file() {
-                let memory = serde_json::from_str(&files::read_text(&before)?).map_err(|e| {
-                    Error::new(format!("the method's memory cannot be read: {e}")).at_path(&before)
-                })?;
+            let before = self.model_folder(seed, name, stage - 1);
+            let memory = checkpoint::read_memory(&before)?;
+            if !memory.is_empty() {
                 method.restore(memory).map_err(|e| e.at_path(&before))?;
             }
         }
@@ -227,18 +225,15 @@ impl Run {
         let clock = Clock::start();
         let cells = train_stage(context, &mut *method, &mut *engine, folder, save_every, (&what, progress))?;
 
-        let memory = method.memory();
-        if chain != SHARED && !memory.is_null() {
-            files::write_bytes(&folder.join("memory.json"), memory.to_string().as_bytes())?;
+        let mut kept = Kept::default();
+        if chain != SHARED {
+            let memory = method.memory();
+            checkpoint::write_memory(folder, &memory)?;
+            kept = Kept::after(&self.stages, (&self.settings.methods[name], stage), &memory, folder)?;
         }
         checkpoint::write_model(folder, self.model_card((seed, name, stage), cells)?, engine.parameters())?;
         checkpoint::remove_state(folder)?;
         let (seconds, processor_seconds) = clock.seconds();
-        let kept = if chain == SHARED {
-            Kept::default()
-        } else {
-            Kept::after(&self.stages, (&self.settings.methods[name], stage), &memory, folder)?
-        };
         let cost = Cost {
             chain: chain.to_owned(),
             seed,

@@ -14,7 +14,6 @@
 use super::paired;
 use super::table::{Table, text};
 use super::unit::{SetScores, read};
-use crate::method::MethodSettings;
 use crate::run::Run;
 use crate::settings::UNTRAINED;
 use genil_base::Result;
@@ -105,7 +104,7 @@ pub fn write(run: &Run) -> Result<()> {
 
 impl Bounds {
     fn of(run: &Run, seed: u64) -> Result<Self> {
-        let joint = run.settings.methods.iter().find(|(_, m)| matches!(m, MethodSettings::Joint {}));
+        let joint = run.settings.methods.iter().find(|(_, m)| m.is_joint());
         let joint = joint.map(|(name, _)| units_of(run, seed, name)).transpose()?;
         let untrained =
             (0..run.stages.last()).map(|k| read(run, (seed, UNTRAINED, k))).collect::<Result<_>>()?;
