@@ -38,7 +38,8 @@ pub struct Run {
     pub plan_hash: String,
     /// Fingerprint of the settings.
     pub settings_hash: String,
-    _lock: File,
+    #[expect(dead_code, reason = "held as long as the run is")]
+    lock: Option<File>,
 }
 
 impl Run {
@@ -52,13 +53,22 @@ impl Run {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
         files::remove_partial(folder)?;
+        let run = Self { lock: Some(lock), ..Self::look_at(folder, settings)? };
+        run.write_cards()?;
+        Ok(run)
+    }
+
+    /// A run as [`Run::begin`] would begin it, only to be looked at: nothing is locked or written.
+    ///
+    /// # Errors
+    /// As [`Run::begin`].
+    pub fn look_at(folder: &Path, settings: RunSettings) -> Result<Self> {
         let stages = Stages::open(&settings.plan)?;
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
-        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, _lock: lock };
+        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, lock: None };
         for (seed, method, stage) in run.units() {
             run.chain_settings(method, stage).check(&run.chain_folder(seed, method, stage))?;
         }
-        run.write_cards()?;
         Ok(run)
     }
 
