@@ -63,7 +63,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Say in plain words what a store, plan, model or run is.
     Inspect(InspectArgs),
-    /// Measure the engine on this machine.
+    /// Run methods × seeds × settings in one go; or measure the engine ('bench step').
     Bench(BenchArgs),
 }
 
@@ -275,13 +275,48 @@ pub struct InspectArgs {
 
 /// `genil bench`
 #[derive(Debug, ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  genil bench bench.toml --dry-run    what would be done, and how long it would take
+  genil bench bench.toml              runs/bench/: a run folder for each setting, then bench.md and bench.html
+  genil bench step                    how fast the engine is on this machine
+
+bench.toml has the keys of run.toml but for the plan, which is each setting's own (see 'configs/' for whole ones):
+  seeds = [0, 1, 2]
+  [methods]
+  finetune = { method = \"finetune\" }
+  replay-500 = { method = \"replay\", cells = 500 }
+  [settings.shifted]
+  plan = \"plan-shifted.toml\"
+  [settings.long]
+  plan = \"plan-long.toml\"
+  train.epochs = 2"
+)]
 pub struct BenchArgs {
-    /// What to measure.
+    /// Settings × methods × seeds: trained, evaluated and reported in one go; goes on where it stopped.
+    #[arg(value_name = "BENCH.TOML", required = true)]
+    pub settings: Option<PathBuf>,
+    /// The benchmark's folder [default: runs/NAME beside NAME.toml].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Least time between two saved states of a stage, in seconds.
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    pub save_every: f64,
+    /// Say what is left to do and how long it would take, and train nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the forecast or the tables as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What else to measure.
     #[command(subcommand)]
-    pub what: BenchWhat,
+    pub what: Option<BenchWhat>,
 }
 
-/// What `genil bench` measures.
+/// What `genil bench` measures of the engine.
 #[derive(Debug, Subcommand)]
 pub enum BenchWhat {
     /// Training steps: tokens in, loss, gradients, updated parameters.
