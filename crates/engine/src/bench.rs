@@ -135,7 +135,7 @@ fn step(engine: &mut CpuEngine, batch: &Batch, forward_only: bool, i: u64) -> Re
     let gradients = OutputGradients {
         value: gradient(&outputs.value),
         cell_value: gradient(&outputs.cell_value),
-        embedding: Vec::new(),
+        ..OutputGradients::default()
     };
     engine.backward(&gradients)?;
     engine.step(5e-4);

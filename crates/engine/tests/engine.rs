@@ -224,6 +224,27 @@ fn nothing_asked_still_gives_embeddings_and_their_gradients() {
 }
 
 #[test]
+fn the_last_layer_is_the_embedding_and_their_gradients_add_up() {
+    let mut engine = model(&SMALL, 80, 1);
+    let batch = batch(&[6, 1, 9], 80, 0.4, 1);
+    let outputs = engine.forward(&batch, key(0)).unwrap().clone();
+    let (lower, last) = outputs.layers.split_at(3 * 32);
+    assert_eq!(last, outputs.embedding);
+    assert_ne!(lower, last);
+    let weights: Vec<f32> = (0..96).map(|i| (i as f32).sin()).collect();
+    let mut run = |gradients: OutputGradients| {
+        engine.forward(&batch, key(0)).unwrap();
+        engine.backward(&gradients).unwrap();
+        let gradients = bits(engine.gradients());
+        engine.gradients_mut().iter_mut().for_each(|t| t.data.fill(0.0));
+        gradients
+    };
+    let in_embedding = run(OutputGradients { embedding: weights.clone(), ..Default::default() });
+    let layers = [vec![0.0; 96], weights].concat();
+    assert!(run(OutputGradients { layers, ..Default::default() }) == in_embedding);
+}
+
+#[test]
 fn a_batch_without_cells_is_a_batch() {
     let mut engine = model(&SMALL, 80, 1);
     let outputs = engine.forward(&batch(&[], 80, 0.4, 1), key(0)).unwrap().clone();

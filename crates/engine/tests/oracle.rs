@@ -20,6 +20,7 @@ fn wide_gradients(g: &OutputGradients) -> reference::Outputs {
         value: wide(&g.value),
         cell_value: wide(&g.cell_value),
         embedding: wide(&g.embedding),
+        layers: wide(&g.layers),
         nearest_kink: 0.0,
     }
 }
@@ -48,6 +49,7 @@ fn compare(config: &ModelConfig, vocabulary: usize, batch: &Batch, seed: u64) {
     close("value", &outputs.value, &expected.value, 0.1);
     close("cell value", &outputs.cell_value, &expected.cell_value, 0.1);
     close("embedding", &outputs.embedding, &expected.embedding, 0.1);
+    close("layers", &outputs.layers, &expected.layers, 0.1);
     let given = gradients(&outputs, seed);
     engine.backward(&given).unwrap();
     let expected = reference.backward(batch, Some(key(seed)), &wide_gradients(&given));
@@ -98,6 +100,7 @@ fn loss(reference: &Reference, batch: &Batch, given: &reference::Outputs) -> f64
     dot(&outputs.value, &given.value)
         + dot(&outputs.cell_value, &given.cell_value)
         + dot(&outputs.embedding, &given.embedding)
+        + dot(&outputs.layers, &given.layers)
 }
 
 #[test]

@@ -134,6 +134,7 @@ impl CpuEngine {
         of("values", given.value.len(), self.outputs.value.len())?;
         of("cell values", given.cell_value.len(), self.outputs.cell_value.len())?;
         of("embeddings", given.embedding.len(), self.outputs.embedding.len())?;
+        of("layers", given.layers.len(), self.outputs.layers.len())?;
         Ok(dropout)
     }
 }

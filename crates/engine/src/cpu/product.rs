@@ -137,72 +137,90 @@ impl WithSimd for Product<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         assert_eq!(self.b.panel, 2 * S::F32_LANES);
         for panel in 0..self.b.columns.div_ceil(self.b.panel) {
-            let mut row = 0;
-            while row < self.rows {
-                row += match self.rows - row {
-                    12.. if S::REGISTER_COUNT >= 32 => self.tile::<S, 12>(simd, row, panel),
-                    6.. => self.tile::<S, 6>(simd, row, panel),
-                    5 => self.tile::<S, 5>(simd, row, panel),
-                    4 => self.tile::<S, 4>(simd, row, panel),
-                    3 => self.tile::<S, 3>(simd, row, panel),
-                    2 => self.tile::<S, 2>(simd, row, panel),
-                    _ => self.tile::<S, 1>(simd, row, panel),
-                };
+            let used = self.b.columns - panel * self.b.panel;
+            if used > S::F32_LANES {
+                self.panel::<S, 2>(simd, panel, used);
+            } else {
+                self.panel::<S, 1>(simd, panel, used);
             }
         }
     }
 }
 
 impl Product<'_> {
-    /// One tile of M rows; returns M.
+    /// All rows by one panel, of which V vectors are used.
+    #[inline(always)]
+    fn panel<S: Simd, const V: usize>(&mut self, simd: S, panel: usize, used: usize) {
+        let mut row = 0;
+        while row < self.rows {
+            row += match self.rows - row {
+                12.. if S::REGISTER_COUNT >= 32 => self.tile::<S, 12, V>(simd, row, panel, used),
+                6.. => self.tile::<S, 6, V>(simd, row, panel, used),
+                5 => self.tile::<S, 5, V>(simd, row, panel, used),
+                4 => self.tile::<S, 4, V>(simd, row, panel, used),
+                3 => self.tile::<S, 3, V>(simd, row, panel, used),
+                2 => self.tile::<S, 2, V>(simd, row, panel, used),
+                _ => self.tile::<S, 1, V>(simd, row, panel, used),
+            };
+        }
+    }
+
+    /// One tile of M rows and V vectors, `used` columns of them or more; returns M.
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn tile<S: Simd, const M: usize>(&mut self, simd: S, row: usize, panel: usize) -> usize {
+    fn tile<S: Simd, const M: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        panel: usize,
+        used: usize,
+    ) -> usize {
         let lanes = S::F32_LANES;
-        let first = panel * 2 * lanes;
-        let used = (2 * lanes).min(self.b.columns - first);
-        let whole = used == 2 * lanes;
-        let mut sums = [[simd.splat_f32s(0.0); 2]; M];
+        let whole = used >= V * lanes;
+        let last = simd.mask_between_m32s(0, (used - (V - 1) * lanes).min(lanes) as u32);
+        let mut sums = [[simd.splat_f32s(0.0); V]; M];
         // SAFETY: `product` checked that rows `row..row + M ≤ rows` of A and C and all rows of this
-        // panel are inside their slices; a tile that is not whole goes through `edge`, which has
-        // room for it. Vectors are read and written unaligned.
+        // panel are inside their slices; the last vector of a tile that is not whole goes through
+        // the mask of the columns used. Vectors are read and written unaligned.
         unsafe {
-            let c = self.c.as_mut_ptr().add(row * self.stride + first);
-            let mut edge = [0.0f32; 64];
+            let c = self.c.as_mut_ptr().add(row * self.stride + panel * 2 * lanes);
             if self.add {
                 for (i, sums) in sums.iter_mut().enumerate() {
-                    let from = if whole {
-                        c.add(i * self.stride).cast_const()
-                    } else {
-                        c.add(i * self.stride).copy_to_nonoverlapping(edge.as_mut_ptr(), used);
-                        edge.as_ptr()
-                    };
                     for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = from.add(v * lanes).cast::<S::f32s>().read_unaligned();
+                        let from = c.add(i * self.stride + v * lanes);
+                        *sum = if whole || v + 1 < V {
+                            from.cast::<S::f32s>().read_unaligned()
+                        } else {
+                            simd.mask_load_ptr_f32s(last, from)
+                        };
                     }
                 }
             }
             let mut a = self.a.data.as_ptr().add(row * self.a.row);
             let mut b = self.b.data.as_ptr().add(panel * 2 * lanes * self.b.rows);
             for _ in 0..self.b.rows {
-                let b0 = b.cast::<S::f32s>().read_unaligned();
-                let b1 = b.add(lanes).cast::<S::f32s>().read_unaligned();
+                let mut row = [simd.splat_f32s(0.0); V];
+                for (v, row) in row.iter_mut().enumerate() {
+                    *row = b.add(v * lanes).cast::<S::f32s>().read_unaligned();
+                }
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let x = simd.splat_f32s(*a.add(i * self.a.row));
-                    sums[0] = simd.mul_add_f32s(x, b0, sums[0]);
-                    sums[1] = simd.mul_add_f32s(x, b1, sums[1]);
+                    for (sum, b) in sums.iter_mut().zip(row) {
+                        *sum = simd.mul_add_f32s(x, b, *sum);
+                    }
                 }
                 // Past the end only after the last round, where nothing is read any more.
                 a = a.wrapping_add(self.a.column);
                 b = b.add(2 * lanes);
             }
             for (i, sums) in sums.iter().enumerate() {
-                let to = if whole { c.add(i * self.stride) } else { edge.as_mut_ptr() };
                 for (v, sum) in sums.iter().enumerate() {
-                    to.add(v * lanes).cast::<S::f32s>().write_unaligned(*sum);
-                }
-                if !whole {
-                    edge.as_ptr().copy_to_nonoverlapping(c.add(i * self.stride), used);
+                    let to = c.add(i * self.stride + v * lanes);
+                    if whole || v + 1 < V {
+                        to.cast::<S::f32s>().write_unaligned(*sum);
+                    } else {
+                        simd.mask_store_ptr_f32s(last, to, *sum);
+                    }
                 }
             }
         }
@@ -223,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_shape_is_the_chain_of_fused_multiply_adds_with_all_instructions() {
-        for instructions in [Instructions::Best, Instructions::Avx2, Instructions::Scalar] {
+        for instructions in [Instructions::Avx512, Instructions::Avx2, Instructions::Scalar] {
             let Ok(vector) = Vector::new(instructions) else { continue };
             for (m, n, k) in [(1, 1, 1), (7, 17, 5), (13, 40, 3), (6, 16, 0), (25, 32, 9), (3, 8, 64)] {
                 let (a, b, start) = (random(m * k, 1), random(k * n, 2), random(m * (n + 3), 3));
