@@ -16,7 +16,7 @@ use std::ops::Range;
 /// threads; a multiple of the tiles' 6 and 12 rows.
 pub(crate) const BLOCK: usize = 96;
 /// Rows of w in a task of dw.
-const OUTPUTS: usize = 132;
+const OUTPUTS: usize = 264;
 /// Rows of the batch that a task of dw packs at a time.
 const CHUNK: usize = 128;
 
