@@ -4,23 +4,33 @@
 //! one, so that rows and columns are paired lane by lane whichever way they run. One instruction adds
 //! both products of a pair to the sum, the high one first, each rounded to nearest, tiny numbers as zero.
 //! Rounding to bf16 is to nearest, ties to even: relative error at most 2⁻⁸.
-//! Extra work: about 12 vector operations for every 32 numbers of A, once a product.
+//! Extra work: one conversion and one permutation for every 32 numbers of A, once a product.
 
-use super::product::{Multiply, Product, View, rows_of, transposed};
+use super::product::{Pack, Product, View, rows_of, transposed};
 use super::vector::Vector;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 
-/// Two numbers in bf16 in the bits of one.
+/// What runs on AVX-512 BF16.
+pub(crate) enum HalfKernel<'a> {
+    Product(Product<'a>),
+    Pack(Pack<'a>),
+    Paired(Paired<'a>),
+}
+
+/// How two vectors of numbers become one of pairs.
+pub(crate) trait Pairing<S: Simd> {
+    /// Two numbers in bf16 in each lane.
+    fn pair(simd: S, low: S::f32s, high: S::f32s) -> S::f32s;
+}
+
+/// Two numbers in bf16 in the bits of one, with integer arithmetic.
 #[inline(always)]
-pub(crate) fn pair<S: Simd>(simd: S, low: S::f32s, high: S::f32s) -> S::f32s {
-    let [sixteen, one, half, mask] = [16, 1, 0x7fff, 0xffff_0000].map(|x| simd.splat_u32s(x));
-    let rounded = |x: S::f32s| {
-        let bits = simd.transmute_u32s_f32s(x);
-        let odd = simd.and_u32s(simd.wrapping_dyn_shr_u32s(bits, sixteen), one);
-        simd.add_u32s(bits, simd.add_u32s(half, odd))
+pub(crate) fn pair(low: f32, high: f32) -> f32 {
+    let rounded = |x: f32| {
+        let bits = x.to_bits();
+        bits.wrapping_add(0x7fff + ((bits >> 16) & 1))
     };
-    let low = simd.wrapping_dyn_shr_u32s(rounded(low), sixteen);
-    simd.transmute_f32s_u32s(simd.or_u32s(low, simd.and_u32s(rounded(high), mask)))
+    f32::from_bits((rounded(low) >> 16) | (rounded(high) & 0xffff_0000))
 }
 
 /// The `rows` × `k` matrix in `from`, in pairs along k, laid out in `to` the way `from` runs.
@@ -35,33 +45,32 @@ pub(crate) fn paired<'a>(
     to.resize(rows * depth, 0.0);
     let along_k = from.column == 1;
     assert!(along_k || from.row == 1, "a matrix runs along one of its axes");
-    vector.run(Paired { from, rows, k, to });
+    vector.run_half(HalfKernel::Paired(Paired { from, rows, k, to }));
     if along_k { rows_of(to, depth) } else { transposed(to, rows) }
 }
 
-struct Paired<'a> {
+/// Fills `to` for [`paired`].
+pub(crate) struct Paired<'a> {
     from: View<'a>,
     rows: usize,
     k: usize,
     to: &'a mut [f32],
 }
 
-impl WithSimd for Paired<'_> {
-    type Output = ();
-
+impl Paired<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn fill<S: Simd, P: Pairing<S>>(self, simd: S) {
         let Self { from, rows, k, to } = self;
         let depth = k.div_ceil(2);
         if from.column == 1 {
             for (r, to) in to.chunks_exact_mut(depth.max(1)).enumerate() {
                 let (low, high) = from.data[r * from.row..][..k].split_at(depth);
-                pair_lines(simd, low, high, to);
+                pair_lines::<S, P>(simd, low, high, to);
             }
         } else {
             let line = |p: usize| if p < k { &from.data[p * from.column..][..rows] } else { &[] };
             for (p, to) in to.chunks_exact_mut(rows.max(1)).enumerate() {
-                pair_lines(simd, line(p), line(p + depth), to);
+                pair_lines::<S, P>(simd, line(p), line(p + depth), to);
             }
         }
     }
@@ -69,15 +78,15 @@ impl WithSimd for Paired<'_> {
 
 /// to = pairs of low and high; `high` may be shorter and goes on with zeros.
 #[inline(always)]
-fn pair_lines<S: Simd>(simd: S, low: &[f32], high: &[f32], to: &mut [f32]) {
+fn pair_lines<S: Simd, P: Pairing<S>>(simd: S, low: &[f32], high: &[f32], to: &mut [f32]) {
     let both = high.len() / S::F32_LANES * S::F32_LANES;
     let (vectors, _) = S::as_mut_simd_f32s(&mut to[..both]);
     let pairs = S::as_simd_f32s(low).0.iter().zip(S::as_simd_f32s(high).0);
     for (to, (low, high)) in vectors.iter_mut().zip(pairs) {
-        *to = pair(simd, *low, *high);
+        *to = P::pair(simd, *low, *high);
     }
     for (i, (to, low)) in to.iter_mut().zip(low).enumerate().skip(both) {
-        *to = pair(pulp::Scalar, *low, high.get(i).copied().unwrap_or(0.0));
+        *to = pair(*low, high.get(i).copied().unwrap_or(0.0));
     }
 }
 
@@ -91,37 +100,64 @@ pub(crate) fn runs_on(arch: Arch) -> bool {
     false
 }
 
-/// Runs a product of pairs.
-pub(crate) fn run(arch: Arch, product: Product<'_>) {
+/// Runs a kernel.
+pub(crate) fn run(arch: Arch, kernel: HalfKernel<'_>) {
     assert!(runs_on(arch));
     #[cfg(target_arch = "x86_64")]
     if let Arch::V4(simd) = arch {
         // SAFETY: the processor has AVX-512 BF16, and what a `V4` stands for.
         #[allow(unsafe_code)]
         unsafe {
-            x86::run(simd, product);
+            x86::run(simd, kernel);
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)] // `pulp` does not know this instruction.
+#[allow(unsafe_code)] // `pulp` does not know these instructions.
 mod x86 {
-    use super::{Multiply, Product};
+    use super::super::product::Multiply;
+    use super::{HalfKernel, Pairing};
+    use pulp::f32x16;
     use pulp::x86::V4;
-    use std::arch::x86_64::{__m512, __m512bh, _mm512_dpbf16_ps};
+    use std::arch::x86_64::*;
     use std::mem::transmute;
 
-    struct Pairs;
+    /// AVX-512 BF16. Nothing but `run` names it, whose caller has checked the processor; the types
+    /// that are transmuted are all 64 bytes without invalid values.
+    struct Bf16;
 
-    impl Multiply<V4> for Pairs {
+    impl Multiply<V4> for Bf16 {
         #[inline(always)]
-        fn multiply_add(_: V4, a: pulp::f32x16, b: pulp::f32x16, sum: pulp::f32x16) -> pulp::f32x16 {
-            // SAFETY: only `run` gets here, whose caller has checked the processor; all of these
-            // types are 64 bytes without invalid values.
+        fn multiply_add(_: V4, a: f32x16, b: f32x16, sum: f32x16) -> f32x16 {
+            // SAFETY: as [`Bf16`] says.
             unsafe {
-                let [a, b] = [a, b].map(|x| transmute::<pulp::f32x16, __m512bh>(x));
-                transmute(_mm512_dpbf16_ps(transmute::<pulp::f32x16, __m512>(sum), a, b))
+                let [a, b] = [a, b].map(|x| transmute::<f32x16, __m512bh>(x));
+                transmute(_mm512_dpbf16_ps(transmute::<f32x16, __m512>(sum), a, b))
+            }
+        }
+    }
+
+    /// Where the 32 words of a pair of converted vectors go: low 0, high 0, low 1, high 1 …
+    const INTERLEAVED: [u16; 32] = {
+        let mut order = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            order[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        order
+    };
+
+    impl Pairing<V4> for Bf16 {
+        #[inline(always)]
+        fn pair(_: V4, low: f32x16, high: f32x16) -> f32x16 {
+            // SAFETY: as [`Bf16`] says.
+            unsafe {
+                let [low, high] = [low, high].map(|x| transmute::<f32x16, __m512>(x));
+                let words = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                let order = transmute::<[u16; 32], __m512i>(INTERLEAVED);
+                transmute(_mm512_permutexvar_epi16(order, words))
             }
         }
     }
@@ -129,8 +165,12 @@ mod x86 {
     #[target_feature(
         enable = "sse,sse2,fxsr,sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,bmi1,bmi2,fma,lzcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16"
     )]
-    pub fn run(simd: V4, product: Product<'_>) {
-        product.multiply::<V4, Pairs>(simd);
+    pub fn run(simd: V4, kernel: HalfKernel<'_>) {
+        match kernel {
+            HalfKernel::Product(product) => product.multiply::<V4, Bf16>(simd),
+            HalfKernel::Pack(pack) => pack.pairs::<V4, Bf16>(simd),
+            HalfKernel::Paired(paired) => paired.fill::<V4, Bf16>(simd),
+        }
     }
 }
 
@@ -153,9 +193,9 @@ mod tests {
         let parts = |x: f32| (f32::from_bits(x.to_bits() << 16), f32::from_bits(x.to_bits() & 0xffff_0000));
         let below_tie = f32::from_bits(0x3f80_8000);
         let above_tie = f32::from_bits(0x3f81_8000);
-        let packed = parts(pair(pulp::Scalar, below_tie, above_tie));
+        let packed = parts(pair(below_tie, above_tie));
         assert_eq!(packed, (1.0, f32::from_bits(0x3f82_0000)));
-        assert_eq!(parts(pair(pulp::Scalar, -2.5, f32::NEG_INFINITY)), (-2.5, f32::NEG_INFINITY));
+        assert_eq!(parts(pair(-2.5, f32::NEG_INFINITY)), (-2.5, f32::NEG_INFINITY));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! In bf16, A and B hold pairs instead of numbers (see [`super::half`]): the same tiles with another
 //! instruction in the middle, and half as many steps of k.
 
-use super::half::{pair, paired};
+use super::half::{HalfKernel, Pairing, pair, paired};
 use super::vector::Vector;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -61,7 +61,8 @@ impl Panels {
         if length == 0 {
             return;
         }
-        vector.run(Pack { panels: self, source, second: vector.half().then(|| k - rows) });
+        let pack = Pack { panels: self, source };
+        if vector.half() { vector.run_half(HalfKernel::Pack(pack)) } else { vector.run(pack) }
     }
 
     /// Bytes held.
@@ -70,58 +71,65 @@ impl Panels {
     }
 }
 
-struct Pack<'a> {
+/// Fills panels.
+pub(crate) struct Pack<'a> {
     panels: &'a mut Panels,
     source: View<'a>,
-    /// For pairs: so many rows have a second number, from `panels.rows` rows further down.
-    second: Option<usize>,
 }
 
 impl WithSimd for Pack<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, _: S) {
         let Panels { data, rows, columns, panel, .. } = self.panels;
         let (rows, columns, panel) = (*rows, *columns, 2 * S::F32_LANES.min(*panel));
         let View { data: source, row, column } = self.source;
         // Row by row, so that the source is read in the order of memory.
         let whole = if column == 1 { columns / panel } else { 0 };
-        for r in 0..rows {
-            for i in 0..whole {
-                let (from, _) = S::as_simd_f32s(&source[r * row + i * panel..][..panel]);
-                let (to, _) = S::as_mut_simd_f32s(&mut data[(i * rows + r) * panel..][..panel]);
-                // Two vectors: a pattern, since a copy of unknown length would be a call.
-                let ([to0, to1], [from0, from1]) = (to, from) else { continue };
-                match self.second {
-                    None => (*to0, *to1) = (*from0, *from1),
-                    Some(second) if r < second => {
-                        let below = &source[(r + rows) * row + i * panel..][..panel];
-                        let (below, _) = S::as_simd_f32s(below);
-                        (*to0, *to1) = (pair(simd, *from0, below[0]), pair(simd, *from1, below[1]));
-                    }
-                    Some(_) => {
-                        let zero = simd.splat_f32s(0.0);
-                        (*to0, *to1) = (pair(simd, *from0, zero), pair(simd, *from1, zero));
-                    }
-                }
+        for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
+            let (from, _) = S::as_simd_f32s(&source[r * row + i * panel..][..panel]);
+            let (to, _) = S::as_mut_simd_f32s(&mut data[(i * rows + r) * panel..][..panel]);
+            // Two vectors: a pattern, since a copy of unknown length would be a call.
+            if let ([to0, to1], [from0, from1]) = (to, from) {
+                (*to0, *to1) = (*from0, *from1);
             }
         }
         for (i, to) in data.chunks_exact_mut(rows * panel).enumerate().skip(whole) {
             let used = panel.min(columns - i * panel);
             for (r, to) in to.chunks_exact_mut(panel).enumerate() {
-                let across = |r: usize| source[r * row + i * panel * column..].iter().step_by(column);
-                match self.second {
-                    None => to[..used].iter_mut().zip(across(r)).for_each(|(to, from)| *to = *from),
-                    Some(second) if r < second => {
-                        for (to, (a, b)) in to[..used].iter_mut().zip(across(r).zip(across(r + rows))) {
-                            *to = pair(pulp::Scalar, *a, *b);
-                        }
-                    }
-                    Some(_) => {
-                        let each = to[..used].iter_mut().zip(across(r));
-                        each.for_each(|(to, a)| *to = pair(pulp::Scalar, *a, 0.0));
-                    }
+                let from = source[r * row + i * panel * column..].iter().step_by(column);
+                to[..used].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                to[used..].fill(0.0);
+            }
+        }
+    }
+}
+
+impl Pack<'_> {
+    /// The same in pairs.
+    #[inline(always)]
+    pub fn pairs<S: Simd, P: Pairing<S>>(self, simd: S) {
+        let Panels { data, rows, columns, panel, k } = self.panels;
+        let (rows, columns, panel, k) = (*rows, *columns, *panel, *k);
+        let View { data: source, row, column } = self.source;
+        let whole = if column == 1 { columns / panel } else { 0 };
+        let zeros = [0.0; 64];
+        for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
+            let line = |r: usize| &source[r * row + i * panel..][..panel];
+            let (low, high) = (line(r), if r + rows < k { line(r + rows) } else { &zeros[..panel] });
+            let (to, _) = S::as_mut_simd_f32s(&mut data[(i * rows + r) * panel..][..panel]);
+            let pairs = S::as_simd_f32s(low).0.iter().zip(S::as_simd_f32s(high).0);
+            for (to, (low, high)) in to.iter_mut().zip(pairs) {
+                *to = P::pair(simd, *low, *high);
+            }
+        }
+        for (i, to) in data.chunks_exact_mut(rows * panel).enumerate().skip(whole) {
+            let used = panel.min(columns - i * panel);
+            for (r, to) in to.chunks_exact_mut(panel).enumerate() {
+                let at = |r: usize, c: usize| source[r * row + (i * panel + c) * column];
+                for (c, to) in to[..used].iter_mut().enumerate() {
+                    *to = pair(at(r, c), if r + rows < k { at(r + rows, c) } else { 0.0 });
                 }
                 to[used..].fill(0.0);
             }
@@ -150,7 +158,7 @@ pub(crate) fn product(
         LEFT.with_borrow_mut(|left| {
             let a = paired(vector, a, rows, b.k, left);
             assert!(fits(a));
-            vector.run_half(Product { c, stride, rows, a, b, add });
+            vector.run_half(HalfKernel::Product(Product { c, stride, rows, a, b, add }));
         });
     } else {
         assert!(fits(a));

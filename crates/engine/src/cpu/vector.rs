@@ -1,6 +1,6 @@
 //! Which vector instructions the kernels run with, and what their products are computed in.
 
-use super::product::Product;
+use super::half::HalfKernel;
 use crate::Precision;
 use genil_base::{Error, Result};
 use pulp::{Arch, Simd, WithSimd};
@@ -61,9 +61,9 @@ impl Vector {
         self.precision == Precision::Bf16
     }
 
-    /// Runs a product whose factors are pairs of bf16.
-    pub fn run_half(self, product: Product<'_>) {
-        super::half::run(self.arch, product);
+    /// Runs a kernel in bf16.
+    pub fn run_half(self, kernel: HalfKernel<'_>) {
+        super::half::run(self.arch, kernel);
     }
 
     /// Lanes of a vector of f32.
