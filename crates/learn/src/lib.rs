@@ -5,12 +5,17 @@
 //! * [`stages`]: the plan with its stores opened: cells, genes and probes of every stage.
 //! * [`method`]: what a stage trains on and by which loss.
 //! * [`train_stage`]: one stage: batches, steps, resume.
+//! * [`chain`]: what decides a chain of models.
+//! * [`costs`]: what each stage cost.
 //! * [`run`]: the folder and the order of stages, methods and seeds.
 //! * [`evaluate`]: what each gene set lost.
 
 pub mod batch;
 pub mod card;
+pub mod chain;
 pub mod checkpoint;
+mod cluster;
+pub mod costs;
 pub mod embed;
 pub mod evaluate;
 pub mod events;

@@ -168,7 +168,7 @@ fn one_method_is_reported_without_a_contest() {
 fn files_that_may_be_absent_may_be_absent() {
     let folder = tempfile::tempdir().unwrap();
     Fixture::default().write(folder.path());
-    for name in ["summary.csv", "genes.csv", "confusion.csv", "timing.csv", "run.toml", "plan.toml"] {
+    for name in ["summary.csv", "genes.csv", "confusion.csv", "costs.csv", "run.toml", "plan.toml"] {
         fs::remove_file(folder.path().join(name)).unwrap();
     }
     fs::remove_dir_all(folder.path().join("models")).unwrap();

@@ -45,7 +45,7 @@ pub fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.strip_prefix(run).unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name != "timing.csv" && name != ".lock" {
+            } else if name != "costs.csv" && name != ".lock" {
                 files.insert(name, std::fs::read(&path).unwrap());
             }
         }

@@ -4,10 +4,13 @@
 //! * [`classification`]: `A[k][j]`, classes of the data set of stage `j` told from cell embeddings.
 //! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
+//! * [`mod@paired`]: methods against references: `paired.csv`.
 
 pub mod classification;
+pub mod paired;
 pub mod regression;
 pub mod scores;
+mod table;
 pub mod unit;
 
 use crate::run::Run;

@@ -12,7 +12,7 @@ pub use confusion::Confusion;
 pub use events::{Curve, Point};
 pub use genes::GeneScore;
 pub use manifest::{Manifest, Method, Stage};
-pub use scores::{Score, SummaryRow, Timing};
+pub use scores::{Cost, Score, SummaryRow};
 
 use genil_base::{Error, Result, files};
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ pub struct Run {
     pub confusion: Vec<Confusion>,
     /// `models/…/events.jsonl`, those that are there.
     pub curves: Vec<Curve>,
-    /// `timing.csv`; empty when absent.
-    pub timing: Vec<Timing>,
+    /// `costs.csv`; empty when absent.
+    pub costs: Vec<Cost>,
     /// `run.toml` and `plan.toml` as (name, text), those that are there.
     pub texts: Vec<(&'static str, String)>,
 }
@@ -59,7 +59,7 @@ impl Run {
             summary: optional(folder, "summary.csv", scores::read_summary)?,
             genes: optional(folder, "genes.csv", |path| genes::read(path, &manifest))?,
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
-            timing: optional(folder, "timing.csv", scores::read_timing)?,
+            costs: optional(folder, "costs.csv", scores::read_costs)?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
             manifest,
