@@ -154,6 +154,39 @@ fn the_paired_difference_is_that_of_the_summary(tables: &BTreeMap<String, Vec<u8
 }
 
 #[test]
+fn a_benchmark_runs_all_its_settings_once_and_puts_them_on_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let common = std::fs::read_to_string(settings_file(folder.path(), &plan)).unwrap();
+    let bench = folder.path().join("bench.toml");
+    let common = common.replace(&format!("plan = {plan:?}\n"), "");
+    let text = format!(
+        "{common}[settings.one]\nplan = {plan:?}\n[settings.short]\nplan = {plan:?}\ntrain.epochs = 1\n"
+    );
+    std::fs::write(&bench, text).unwrap();
+    let run = |more: &[&str]| {
+        let done = genil().arg("bench").arg(&bench).args(["--progress", "none"]).args(more).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    assert!(run(&["--dry-run"]).contains("(evaluation)"));
+    let out = folder.path().join("runs/bench");
+    assert!(!out.exists(), "a dry run writes nothing");
+    run(&[]);
+    let table = std::fs::read_to_string(out.join("bench.csv")).unwrap();
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(rows.len(), 1 + 2 * 4, "{table}");
+    assert!(rows[1].starts_with("one,finetune,") && rows[8].starts_with("short,joint,"), "{table}");
+    for file in ["bench.md", "paired.csv", "bench.html", "one/report.html", "short/scores.csv"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let before = contents(&out);
+    assert!(run(&["--dry-run"]).contains("everything is trained and measured"));
+    run(&[]);
+    assert!(contents(&out) == before, "what is done is not done again");
+}
+
+#[test]
 fn a_second_process_on_the_same_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let plan = demo_plan(folder.path());

@@ -6,8 +6,8 @@
 //! | `cells` | cells of an epoch |
 //! | `seconds` | wall time of training; empty for a stage that was interrupted and resumed |
 //! | `processor_seconds` | time of all threads of this process; empty likewise, and where the system does not tell |
-//! | `kept_cells` | cells whose counts the method keeps for later stages |
-//! | `kept_bytes` | bytes that it keeps for later stages besides the model: its memory files and those counts |
+//! | `kept_cells` | cells of earlier stages whose counts the method keeps when the stage ends |
+//! | `kept_bytes` | bytes that it keeps besides the model: its memory files and those counts |
 //!
 //! The times are all that two equal runs do not share.
 
@@ -48,7 +48,7 @@ pub struct Cost {
     pub kept_bytes: u64,
 }
 
-/// What a method keeps for later stages besides the model.
+/// What a method keeps of earlier stages besides the model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Cells whose counts are kept.
@@ -58,8 +58,9 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What a method keeps after stage `stage`: the `memory.*` files in the stage's folder, and the counts of the
-    /// cells that it stored. Joint training keeps every cell of the stages from 1 on.
+    /// What `method` keeps after stage `stage`: the `memory.*` files in the stage's folder, and the counts of the
+    /// cells that it stored. Joint training keeps every cell of the earlier
+    /// stages from 1 on.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -70,7 +71,7 @@ impl Kept {
         folder: &Path,
     ) -> Result<Self> {
         if method.is_joint() {
-            cells = stages.cells[1..=stage].iter().flat_map(|cells| &cells.train).copied().collect();
+            cells = stages.cells[..stage].iter().skip(1).flat_map(|cells| &cells.train).copied().collect();
         }
         let counts: u64 = cells.iter().map(|&cell| bytes_of_cell(stages, cell)).sum();
         Ok(Self { cells: cells.len(), bytes: counts + memory_files(folder)? })

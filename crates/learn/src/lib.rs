@@ -9,8 +9,10 @@
 //! * [`costs`]: what each stage cost.
 //! * [`run`]: the folder and the order of stages, methods and seeds.
 //! * [`evaluate`]: what each gene set lost.
+//! * [`mod@bench`]: several runs in one go.
 
 pub mod batch;
+pub mod bench;
 pub mod card;
 pub mod chain;
 pub mod checkpoint;
@@ -26,6 +28,7 @@ pub mod settings;
 pub mod stages;
 pub mod train_stage;
 
+pub use bench::Bench;
 pub use progress::{Progress, Silent};
 pub use run::Run;
 pub use settings::RunSettings;

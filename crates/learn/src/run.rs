@@ -6,7 +6,7 @@
 //! RUN/run.json     what is in the run: versions, hashes, stages, methods and where their models are
 //! RUN/costs.csv    what each stage cost (the only file that two equal runs do not share)
 //! RUN/models/seed-S/CHAIN/settings.toml    what decides the chain's models
-//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, events.jsonl}
+//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, memory.safetensors, events.jsonl}
 //! ```
 //! `CHAIN` is a method's name, or `shared` for the stages that a method trains as fine-tuning does: those are
 //! trained once. A run may grow by methods and seeds; see [`crate::chain`].
@@ -38,7 +38,8 @@ pub struct Run {
     pub plan_hash: String,
     /// Fingerprint of the settings.
     pub settings_hash: String,
-    _lock: File,
+    #[expect(dead_code, reason = "held as long as the run is")]
+    lock: Option<File>,
 }
 
 impl Run {
@@ -52,13 +53,22 @@ impl Run {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
         files::remove_partial(folder)?;
+        let run = Self { lock: Some(lock), ..Self::look_at(folder, settings)? };
+        run.write_cards()?;
+        Ok(run)
+    }
+
+    /// A run as [`Run::begin`] would begin it, only to be looked at: nothing is locked or written.
+    ///
+    /// # Errors
+    /// As [`Run::begin`].
+    pub fn look_at(folder: &Path, settings: RunSettings) -> Result<Self> {
         let stages = Stages::open(&settings.plan)?;
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
-        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, _lock: lock };
+        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, lock: None };
         for (seed, method, stage) in run.units() {
             run.chain_settings(method, stage).check(&run.chain_folder(seed, method, stage))?;
         }
-        run.write_cards()?;
         Ok(run)
     }
 
@@ -225,17 +235,15 @@ impl Run {
         let clock = Clock::start();
         let cells = train_stage(context, &mut *method, &mut *engine, folder, save_every, (&what, progress))?;
 
+        let mut kept = Kept::default();
         if chain != SHARED {
             checkpoint::write_memory(folder, &method.memory())?;
+            let of = (&self.settings.methods[name], stage);
+            kept = Kept::after(&self.stages, of, method.stored_cells(), folder)?;
         }
         checkpoint::write_model(folder, self.model_card((seed, name, stage), cells)?, engine.parameters())?;
         checkpoint::remove_state(folder)?;
         let (seconds, processor_seconds) = clock.seconds();
-        let kept = if chain == SHARED {
-            Kept::default()
-        } else {
-            Kept::after(&self.stages, (&self.settings.methods[name], stage), method.stored_cells(), folder)?
-        };
         let cost = Cost {
             chain: chain.to_owned(),
             seed,

@@ -10,7 +10,7 @@
 use super::scores::{Bounds, BySeed, Units, all_contrasts, summary_of, units_of};
 use super::table::{Table, text};
 use super::unit::SetScores;
-use crate::method::{Ingredient, MethodSettings};
+use crate::method::Ingredient;
 use crate::run::Run;
 use genil_base::Result;
 use genil_score::{over_seeds, paired_difference};
@@ -49,16 +49,17 @@ struct Row {
 
 /// Fine-tuning, the best replay and joint training, each where the run has it.
 fn references<'a>(run: &'a Run, by_seed: &BySeed<'_>) -> Vec<&'a str> {
-    let of = |is: fn(&MethodSettings) -> bool| {
-        run.settings.methods.iter().filter(move |(_, m)| is(m)).map(|(name, _)| name.as_str())
+    let of = |is: fn(&Ingredient) -> bool| {
+        let methods = run.settings.methods.iter();
+        methods.filter(move |(_, m)| matches!(&m.0[..], [one] if is(one))).map(|(name, _)| name.as_str())
     };
     let forgotten = |name: &str| {
         by_seed.get(&(name, "forgetting_mse".to_owned())).map_or(f64::INFINITY, |v| over_seeds(v).value)
     };
-    let replay = of(|m| matches!(m.0[..], [Ingredient::Replay { .. }]))
-        .min_by(|a, b| forgotten(a).total_cmp(&forgotten(b)));
-    let finetune = of(|m| m.0 == [Ingredient::FineTune {}]).next();
-    let joint = of(MethodSettings::is_joint).next();
+    let replay =
+        of(|m| matches!(m, Ingredient::Replay { .. })).min_by(|a, b| forgotten(a).total_cmp(&forgotten(b)));
+    let finetune = of(|m| matches!(m, Ingredient::FineTune {})).next();
+    let joint = of(|m| matches!(m, Ingredient::Joint {})).next();
     [finetune, replay, joint].into_iter().flatten().collect()
 }
 

@@ -83,6 +83,14 @@ pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
     })
 }
 
+/// Whether a model's figures are those of this model and these settings.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn is_measured(run: &Run, unit: (u64, &str, usize)) -> Result<bool> {
+    Ok(read_present(run, unit)?.is_some())
+}
+
 /// Measures a model, unless that was done before with the same settings.
 ///
 /// # Errors
