@@ -51,7 +51,7 @@ pub enum ProgressStyle {
 pub enum Command {
     /// Run everything on a synthetic data set with a known answer.
     Demo(DemoArgs),
-    /// Bring .h5ad files or 10x data into a store.
+    /// Bring .h5ad files, 10x data or texts into a store.
     Import(ImportArgs),
     /// Decide which genes and cells belong to which stage.
     Plan(PlanArgs),
@@ -92,11 +92,12 @@ Examples:
   genil import pbmc3k.h5ad --out pbmc3k.store
   genil import a.h5ad b.h5ad filtered_feature_bc_matrix/ --out all.store
   genil import corpus.h5ad --out corpus.store --measured presence.tsv.gz:dataset
+  genil import reviews/ --out reviews.store      words as genes: reviews/LABEL/*.txt
 
 --measured TABLE:COLUMN tells which genes were measured for which cells: a table of genes × groups with 0 and 1,
 and the annotation column that names each cell's group. Without it a file's genes are measured for all its cells.")]
 pub struct ImportArgs {
-    /// .h5ad files, 10x .h5 files or 10x matrix folders.
+    /// .h5ad files, 10x .h5 files or matrix folders, or bags of words: folders of .txt, docword.NAME.txt, .svmlight.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The store to write.

@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_small_bench_reports_what_it_measured() {
-        let model = ModelConfig { width: 32, layers: 2, heads: 2, ffn: 32, dropout: 0.1 };
+        let model =
+            ModelConfig { width: 32, layers: 2, heads: 2, ffn: 32, dropout: 0.1, ..ModelConfig::default() };
         let settings = BenchSettings {
             cells: 3,
             genes: 20,

@@ -5,9 +5,10 @@
 mod common;
 
 use common::{batch, gradients, key, model, squared_error};
-use genil_engine::{CpuEngine, Engine, Instructions, ModelConfig, OutputGradients, Tensors};
+use genil_engine::{CpuEngine, Engine, Instructions, ModelConfig, OutputGradients, Precision, Tensors};
 
-const SMALL: ModelConfig = ModelConfig { width: 32, layers: 2, heads: 2, ffn: 24, dropout: 0.15 };
+const SMALL: ModelConfig =
+    ModelConfig { width: 32, layers: 2, heads: 2, ffn: 24, dropout: 0.15, precision: Precision::F32 };
 
 /// Steps `from..to` of a training run on ragged batches.
 fn train(engine: &mut dyn Engine, from: u64, to: u64) {

@@ -11,12 +11,11 @@
 //!
 //! The times are all that two equal runs do not share.
 
-use crate::method::{Memory, MethodSettings};
+use crate::method::MethodSettings;
 use crate::stages::Stages;
 use genil_base::{Error, Result};
 use genil_data::CellRef;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -60,7 +59,7 @@ pub struct Kept {
 
 impl Kept {
     /// What `method` keeps after stage `stage`: the `memory.*` files in the stage's folder, and the counts of the
-    /// cells that stand under `stored` in the notes of its memory. Joint training keeps every cell of the earlier
+    /// cells that it stored. Joint training keeps every cell of the earlier
     /// stages from 1 on.
     ///
     /// # Errors
@@ -68,29 +67,17 @@ impl Kept {
     pub fn after(
         stages: &Stages,
         (method, stage): (&MethodSettings, usize),
-        memory: &Memory,
+        mut cells: Vec<CellRef>,
         folder: &Path,
     ) -> Result<Self> {
-        let cells: Vec<CellRef> = if method.is_joint() {
-            stages.cells[..stage].iter().skip(1).flat_map(|cells| &cells.train).copied().collect()
-        } else {
-            stored_cells(&memory.notes)
-        };
+        if method.is_joint() {
+            cells = stages.cells[..stage].iter().skip(1).flat_map(|cells| &cells.train).copied().collect();
+        }
         let counts = cells.iter().map(|cell| {
             COUNT_BYTES * stages.stores[usize::from(cell.store)].cell(cell.row as usize).genes.len() as u64
         });
         Ok(Self { cells: cells.len(), bytes: counts.sum::<u64>() + memory_files(folder)? })
     }
-}
-
-/// The cells that a memory's notes list under `stored`, of every ingredient.
-fn stored_cells(notes: &Value) -> Vec<CellRef> {
-    if let Value::Array(ingredients) = notes {
-        return ingredients.iter().flat_map(stored_cells).collect();
-    }
-    let stored = notes.get("stored").cloned().unwrap_or_default();
-    let by_stage = serde_json::from_value::<BTreeMap<usize, Vec<CellRef>>>(stored).unwrap_or_default();
-    by_stage.into_values().flatten().collect()
 }
 
 /// Bytes of the files `memory.*` in a folder.
@@ -200,16 +187,6 @@ mod tests {
             note(run.path(), &it).unwrap();
         }
         assert_eq!(read(run.path()).unwrap(), [cost(0, None), cost(1, Some(3.0))]);
-    }
-
-    #[test]
-    fn stored_cells_are_found_in_one_method_and_in_several() {
-        let cell = |row| CellRef { store: 0, row };
-        let stored = BTreeMap::from([(1, vec![cell(4), cell(2)]), (2, vec![cell(9)])]);
-        let one = serde_json::json!({ "stored": stored });
-        assert_eq!(stored_cells(&one), [cell(4), cell(2), cell(9)]);
-        assert_eq!(stored_cells(&serde_json::json!([null, one])), [cell(4), cell(2), cell(9)]);
-        assert_eq!(stored_cells(&Value::Null), []);
     }
 
     #[test]

@@ -237,9 +237,9 @@ impl Run {
 
         let mut kept = Kept::default();
         if chain != SHARED {
-            let memory = method.memory();
-            checkpoint::write_memory(folder, &memory)?;
-            kept = Kept::after(&self.stages, (&self.settings.methods[name], stage), &memory, folder)?;
+            checkpoint::write_memory(folder, &method.memory())?;
+            let of = (&self.settings.methods[name], stage);
+            kept = Kept::after(&self.stages, of, method.stored_cells(), folder)?;
         }
         checkpoint::write_model(folder, self.model_card((seed, name, stage), cells)?, engine.parameters())?;
         checkpoint::remove_state(folder)?;

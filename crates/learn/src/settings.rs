@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_papers() {
         let settings = parse(SMALL).unwrap();
-        assert_eq!(settings.model, ModelConfig { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15 });
+        assert_eq!(settings.model, ModelConfig::default());
         assert_eq!((settings.train.batch, settings.train.epochs), (128, 5));
         assert_eq!(settings.train.learning_rate, 5e-4);
         assert_eq!((settings.tokens.max_genes, settings.tokens.mask), (512, 0.4));

@@ -25,6 +25,7 @@ fn run_step(args: &BenchStepArgs, output: &Output) -> Result<()> {
         heads: args.heads,
         ffn: args.ffn,
         dropout: args.dropout,
+        ..ModelConfig::default()
     };
     model.check()?;
     let settings = BenchSettings {

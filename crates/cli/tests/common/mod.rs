@@ -29,7 +29,9 @@ pub fn settings_file(folder: &Path, plan: &Path) -> PathBuf {
          [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\n\
          [methods]\nfinetune = {{ method = \"finetune\" }}\n\
          replay = {{ method = \"replay\", cells = 40, choose = \"herding\" }}\n\
-         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n"
+         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n\
+         ours = [{{ method = \"prototypes\", clusters = 4, targets = \"both\" }}, \
+                 {{ method = \"imagine\", genes = 4, context = 0.3 }}]\n"
     );
     std::fs::write(&path, text).unwrap();
     path

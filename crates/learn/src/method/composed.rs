@@ -3,6 +3,7 @@
 use super::{Context, Memory, Method, Step, Teacher};
 use crate::batch::{Example, Origin, Part, StepCell};
 use genil_base::{Error, Result};
+use genil_data::CellRef;
 use genil_engine::{Engine, OutputGradients, Outputs, Tensors};
 use serde_json::Value;
 
@@ -113,6 +114,10 @@ impl Method for Composed {
         let notes: Vec<Value> = self.0.iter().map(|part| part.memory().notes).collect();
         let notes = if notes.iter().all(Value::is_null) { Value::Null } else { Value::Array(notes) };
         Memory { notes, tensors: self.gather(|part| part.memory().tensors) }
+    }
+
+    fn stored_cells(&self) -> Vec<CellRef> {
+        self.0.iter().flat_map(|part| part.stored_cells()).collect()
     }
 
     fn restore(&mut self, memory: Memory) -> Result<()> {

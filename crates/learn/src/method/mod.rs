@@ -8,39 +8,58 @@
 //! * [`Prototypes`]: pseudo-cells drawn from group means of earlier stages; no cell is stored.
 //! * [`Imagine`]: old genes put back into today's cells, as the previous model predicts them; no cell is stored.
 //!
+//! References, to compare with and to combine:
+//! * [`Freeze`]: only the rows of new genes move. [`StartRows`]: these rows begin as means of base rows.
+//! * [`Average`]: the mean of the models before and after a stage. [`Ema`]: a moving average within a stage.
+//! * [`L2`], [`Measured`] (EWC, MAS), [`Si`]: pulls to old values.
+//!
 //! `settings` has their names in `run.toml`; [`Composed`] makes several of them one; `teacher` is the frozen
 //! previous model, asked once for all that want to know; [`Memory`] is what they keep for later stages.
 
+mod average;
 mod composed;
 mod distill;
+mod ema;
 mod exemplars;
 mod finetune;
+mod freeze;
 mod imagine;
 mod joint;
 mod loss;
 mod memory;
 mod prototypes;
+mod pull;
 mod replay;
 mod settings;
+mod start_rows;
 mod teacher;
+#[cfg(test)]
+mod testing;
+mod weights;
 
+pub use average::{Average, AverageSettings};
 pub use composed::Composed;
 pub use distill::Distill;
+pub use ema::{Ema, EmaSettings};
 pub use exemplars::Choice;
 pub use finetune::FineTune;
+pub use freeze::{Freeze, FreezeSettings};
 pub use imagine::{Imagine, ImagineSettings};
 pub use joint::Joint;
 pub use loss::{Loss, prediction_loss};
 pub use memory::Memory;
 pub use prototypes::{PrototypeSettings, Prototypes};
+pub use pull::{EwcSettings, L2, L2Settings, MasSettings, Measured, Si, SiSettings};
 pub use replay::Replay;
 pub use settings::{Ingredient, MethodSettings};
+pub use start_rows::{RowsFrom, StartRows, StartRowsSettings};
 pub use teacher::Teacher;
 
 use crate::batch::{Example, Kind, Origin, Part, StepCell};
 use crate::{RunSettings, Stages};
 use genil_base::Result;
 use genil_base::random::{Key, Purpose};
+use genil_data::CellRef;
 use genil_data::sample::Shown;
 use genil_engine::{Engine, OutputGradients, Outputs, Tensors};
 
@@ -182,6 +201,11 @@ pub trait Method: Send {
     /// What later stages need besides the model; saved with the stage.
     fn memory(&self) -> Memory {
         Memory::default()
+    }
+
+    /// The cells whose counts later stages need.
+    fn stored_cells(&self) -> Vec<CellRef> {
+        Vec::new()
     }
 
     /// Takes up what [`Method::memory`] gave after the previous stage.

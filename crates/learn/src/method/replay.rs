@@ -55,6 +55,10 @@ impl Method for Replay {
         Memory { notes: serde_json::json!({ "stored": self.stored }), ..Memory::default() }
     }
 
+    fn stored_cells(&self) -> Vec<CellRef> {
+        self.stored.values().flatten().copied().collect()
+    }
+
     fn restore(&mut self, memory: Memory) -> Result<()> {
         if let Some(stored) = memory.notes.get("stored") {
             self.stored = serde_json::from_value(stored.clone())

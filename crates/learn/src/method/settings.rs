@@ -6,8 +6,9 @@
 //! ```
 
 use super::{
-    Choice, Composed, Distill, FineTune, Imagine, ImagineSettings, Joint, Method, PrototypeSettings,
-    Prototypes, Replay,
+    Average, AverageSettings, Choice, Composed, Distill, Ema, EmaSettings, EwcSettings, FineTune, Freeze,
+    FreezeSettings, Imagine, ImagineSettings, Joint, L2, L2Settings, MasSettings, Measured, Method,
+    PrototypeSettings, Prototypes, Replay, Si, SiSettings, StartRows, StartRowsSettings,
 };
 use genil_base::{Error, Result};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -47,6 +48,23 @@ pub enum Ingredient {
     Prototypes(PrototypeSettings),
     /// Old genes put back into today's cells.
     Imagine(ImagineSettings),
+    /// Only the rows of new genes move.
+    Freeze(FreezeSettings),
+    /// The mean of the models before and after a stage.
+    Average(AverageSettings),
+    /// A moving average of a stage's iterates.
+    Ema(EmaSettings),
+    /// First rows of new genes, made from base rows.
+    #[serde(rename = "start-rows")]
+    StartRows(StartRowsSettings),
+    /// A pull of all parameters to their old values.
+    L2(L2Settings),
+    /// Elastic weight consolidation.
+    Ewc(EwcSettings),
+    /// Synaptic intelligence.
+    Si(SiSettings),
+    /// Memory-aware synapses.
+    Mas(MasSettings),
 }
 
 impl Ingredient {
@@ -70,7 +88,15 @@ impl Ingredient {
                     context => Err(Error::new(format!("context = {context} must be in 0..1"))),
                 }
             }
-            _ => Ok(()),
+            Self::Freeze(it) => it.check(),
+            Self::Average(it) => it.check(),
+            Self::Ema(it) => it.check(),
+            Self::StartRows(it) => it.check(),
+            Self::L2(it) => it.check(),
+            Self::Ewc(it) => it.check(),
+            Self::Si(it) => it.check(),
+            Self::Mas(it) => it.check(),
+            Self::FineTune {} | Self::Joint {} | Self::Replay { .. } => Ok(()),
         }
     }
 
@@ -82,12 +108,45 @@ impl Ingredient {
             Self::Distill { lambda } => Box::new(Distill::new(*lambda)),
             Self::Prototypes(it) => Box::new(Prototypes::new(it.clone())),
             Self::Imagine(it) => Box::new(Imagine::new(it.clone())),
+            Self::Freeze(it) => Box::new(Freeze::new(it.clone())),
+            Self::Average(it) => Box::new(Average::new(it.clone())),
+            Self::Ema(it) => Box::new(Ema::new(it.clone())),
+            Self::StartRows(it) => Box::new(StartRows::new(it.clone())),
+            Self::L2(it) => Box::new(L2::new(it.clone())),
+            Self::Ewc(it) => Box::new(Measured::ewc(it.clone())),
+            Self::Si(it) => Box::new(Si::new(it.clone())),
+            Self::Mas(it) => Box::new(Measured::mas(it.clone())),
+        }
+    }
+}
+
+/// Whether stage `stage` is treated by a method that leaves stage 1 alone unless `base`.
+///
+/// All references do so, as replay does: methods are compared from the same model of stage 1 on.
+pub(super) fn base_or_later(base: bool, stage: usize) -> bool {
+    stage > usize::from(!base)
+}
+
+/// Refuses a number outside 0..=1.
+pub(super) fn share_of_one(name: &str, value: f64) -> Result<()> {
+    match value {
+        0.0..=1.0 => Ok(()),
+        value => Err(Error::new(format!("{name} = {value} must be in 0..=1"))),
+    }
+}
+
+/// Refuses a decay outside 0..1.
+pub(super) fn decay(value: f64) -> Result<()> {
+    match value {
+        0.0..1.0 => Ok(()),
+        value => {
+            Err(Error::new(format!("decay = {value} must be in 0..1")).help("0.99 spans about 100 steps"))
         }
     }
 }
 
 /// Refuses a number that is not above 0.
-fn positive(name: &str, value: f64) -> Result<()> {
+pub(super) fn positive(name: &str, value: f64) -> Result<()> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
     }
