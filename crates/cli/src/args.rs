@@ -133,12 +133,14 @@ Examples:
 
 --stage STORE:LABEL[@COLUMN=VALUE|VALUE…] names a labelled data set: its classes rank the stage's genes, and test
 later what the model knows of them. Behind the @ stands which cells of --cells the stage is trained on (all,
-shared with the other stages, if nothing is said); @self trains it on the data set's own cells.")]
+shared with the other stages, if nothing is said); @self trains it on the data set's own cells. NAME@COLUMN=VALUE|…
+is a stage without a labelled data set: its genes are those that vary most among its own cells.")]
 pub struct PlanArgs {
     /// The store that the stages are trained on.
     #[arg(long, value_name = "STORE")]
     pub cells: PathBuf,
-    /// A stage: its labelled data set, its label column, and its cells; give it once for each stage, in order.
+    /// A stage: its labelled data set, its label column, and its cells, or NAME@CELLS; give it once for each stage, in
+    /// order.
     #[arg(long = "stage", required = true, value_name = "STORE:LABEL[@CELLS]")]
     pub stages: Vec<String>,
     /// The cells of the base stage [default: all, shared with the stages].
