@@ -326,9 +326,27 @@ pub enum BenchWhat {
     Step(BenchStepArgs),
 }
 
+/// What products are computed in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PrecisionArg {
+    F32,
+    Bf16,
+}
+
+impl From<PrecisionArg> for genil_engine::Precision {
+    fn from(given: PrecisionArg) -> Self {
+        match given {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// `genil bench step`; the defaults are the paper's model.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --steps 5 --json")]
+#[command(
+    after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --precision f32 --threads 2 --steps 5 --json"
+)]
 pub struct BenchStepArgs {
     /// Cells of a step.
     #[arg(long, default_value_t = 16, value_name = "N")]
@@ -354,6 +372,12 @@ pub struct BenchStepArgs {
     /// Dropout probability.
     #[arg(long, default_value_t = 0.15, value_name = "P")]
     pub dropout: f32,
+    /// Share of genes asked for.
+    #[arg(long, default_value_t = 0.4, value_name = "P")]
+    pub masked: f64,
+    /// What products are computed in; bf16 needs AVX-512 BF16.
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Steps measured, after one that warms up.
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub steps: usize,

@@ -135,10 +135,12 @@ fn added(run: &Run, method: &MethodSettings, stage: usize) -> (usize, f64) {
         match ingredient {
             Ingredient::FineTune {} => {}
             Ingredient::Joint {} => cells += (1..stage).map(of).sum::<usize>(),
-            Ingredient::Replay { cells: each, base, .. } => {
-                cells += (usize::from(!base)..stage).map(|j| (*each).min(of(j))).sum::<usize>();
+            Ingredient::Replay(it) => {
+                let each = it.cells.unwrap_or(usize::MAX);
+                cells += (usize::from(!it.base)..stage).map(|j| each.min(of(j))).sum::<usize>();
             }
             Ingredient::Prototypes(it) => factor *= 1.0 + it.share,
+            Ingredient::Focus {} => {}
             _ => factor *= TEACHER,
         }
     }
@@ -167,7 +169,7 @@ impl Speed {
         let key = Key::new(seed, Purpose::Dropout);
         let shown = Shown::Stage(stage);
         let training = seconds_of_a_cell(cells, settings.train.batch, |cells| {
-            let examples: Vec<Example> = cells.iter().map(|&cell| Example { cell, shown }).collect();
+            let examples: Vec<Example> = cells.iter().map(|&cell| Example::new(cell, shown)).collect();
             let drawn = draw_cells(stages, settings, &examples, (seed, stage, 0));
             let parts = step_parts(&drawn, settings.train.part_tokens);
             let mut gradients = OutputGradients::default();
