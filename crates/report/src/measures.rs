@@ -3,7 +3,7 @@
 //! Intervals are over seeds. With one seed they are the ones over its cells, where `scores.csv` has them.
 
 use crate::metric::Metric;
-use crate::run::Run;
+use crate::run::{Cost, Method, Run};
 use genil_score::{Interval, Matrix, over_seeds};
 
 /// One matrix per seed, in the order of the seeds.
@@ -78,6 +78,29 @@ pub fn newest(run: &Run, method: usize, metric: Metric) -> Option<Interval> {
     over(newest_by_seed(run, method, metric).into_iter(), || {
         cells_bounds(run, method, metric.key, last, Some(last))
     })
+}
+
+/// What a method keeps for later stages, in megabytes: the most after any stage, mean over seeds.
+pub fn stored(run: &Run, method: usize) -> Option<Interval> {
+    let most = |seed: usize| {
+        let of_seed = run.costs.iter().filter(|c| c.method == method && c.seed == seed);
+        of_seed.filter_map(|c| c.memory_bytes).reduce(f64::max).map(|bytes| bytes / 1e6)
+    };
+    over((0..run.manifest.seeds.len()).map(most), || None)
+}
+
+/// Training time of all stages after the base as a multiple of fine-tuning's, seed by seed: processor time where it is
+/// known, since other programs do not lengthen it. `None` without a fine-tuning to compare with.
+pub fn relative_time(run: &Run, method: usize) -> Option<Interval> {
+    let baseline = run.manifest.methods.iter().position(Method::is_finetune)?;
+    let time = |method: usize, seed: usize| -> Option<f64> {
+        let stages: Vec<&Cost> =
+            run.costs.iter().filter(|c| c.method == method && c.seed == seed && c.stage > 0).collect();
+        let sum = |of: fn(&Cost) -> Option<f64>| stages.iter().map(|c| of(c)).sum::<Option<f64>>();
+        sum(|c| c.cpu_seconds).or_else(|| sum(|c| c.seconds)).filter(|time| *time > 0.0)
+    };
+    let ratio = |seed: usize| Some(time(method, seed)? / time(baseline, seed)?);
+    over((0..run.manifest.seeds.len()).map(ratio), || None)
 }
 
 /// How much worse set `j` is after the last stage than after its own.

@@ -3,10 +3,31 @@
 use crate::metric;
 use crate::run::Run;
 use crate::{measures, verdict};
-use genil_score::{Cell, Table};
+use genil_score::{Cell, Interval, Table};
 
-/// Method, Δ regression, Δ classification (where there are probes), loss on the newest genes.
+/// Method, Δ regression, Δ classification and accuracy on the newest classes (where there are probes), loss on the newest
+/// genes, storage and time (where the run has its costs).
 pub fn table(run: &Run) -> Table {
+    let mut table = short_table(run);
+    let last = &run.manifest.stages[run.manifest.last()].name;
+    let methods = 0..run.manifest.methods.len();
+    let mut column = |name: String, of: &dyn Fn(usize) -> Option<Interval>| {
+        let all: Vec<Option<Interval>> = methods.clone().map(of).collect();
+        if all.iter().any(Option::is_some) {
+            table.header.push(name);
+            table.rows.iter_mut().zip(all).for_each(|(row, it)| row.push(it.into()));
+        }
+    };
+    if let Some(metric) = metric::classification(run) {
+        column(format!("accuracy on newest classes ({last})"), &|m| measures::newest(run, m, metric));
+    }
+    column("kept for later stages (MB)".to_owned(), &|m| measures::stored(run, m));
+    column("training time (× fine-tuning)".to_owned(), &|m| measures::relative_time(run, m));
+    table
+}
+
+/// The columns that fit a terminal.
+fn short_table(run: &Run) -> Table {
     let regression = metric::regression(run);
     let classification = metric::classification(run);
     let last = &run.manifest.stages[run.manifest.last()].name;
@@ -34,7 +55,7 @@ pub fn text(run: &Run) -> String {
         n => format!("mean over {n} seeds [95 % interval]"),
     };
     let verdict = verdict::verdict(run);
-    let mut out = table(run).to_text();
+    let mut out = short_table(run).to_text();
     out += &format!("({over})\n\n{}\n{}\n", verdict.headline, verdict.answer);
     for caveat in &verdict.caveats {
         out += caveat;

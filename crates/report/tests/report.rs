@@ -277,6 +277,9 @@ fn a_report_to_look_at_is_left_in_the_target_folder() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-run");
     Fixture::default().write(&folder);
     assert!(genil_report::write(&folder).unwrap().page.is_file());
+    let many = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-benchmark");
+    Fixture::many().write(&many);
+    assert!(genil_report::write(&many).unwrap().page.is_file());
 }
 
 #[test]

@@ -53,8 +53,17 @@ pub struct Method {
 impl Method {
     /// Whether it trains on everything at once: a bound to compare with, not a competitor.
     pub fn is_joint(&self) -> bool {
+        self.kind() == "joint"
+    }
+
+    /// Whether it does nothing against forgetting: the baseline.
+    pub fn is_finetune(&self) -> bool {
+        self.kind() == "finetune"
+    }
+
+    fn kind(&self) -> &str {
         let kind = ["kind", "method"].iter().find_map(|key| self.settings.get(key)?.as_str());
-        kind.unwrap_or(&self.name) == "joint"
+        kind.unwrap_or(&self.name)
     }
 }
 

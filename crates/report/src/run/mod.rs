@@ -2,6 +2,7 @@
 //! inside the folder.
 
 mod confusion;
+mod costs;
 mod events;
 mod genes;
 mod manifest;
@@ -9,6 +10,7 @@ mod rows;
 mod scores;
 
 pub use confusion::Confusion;
+pub use costs::{Cost, Paired};
 pub use events::{Curve, Point};
 pub use genes::GeneScore;
 pub use manifest::{Manifest, Method, Stage};
@@ -34,6 +36,10 @@ pub struct Run {
     pub confusion: Vec<Confusion>,
     /// `models/…/events.jsonl`, those that are there.
     pub curves: Vec<Curve>,
+    /// `costs.csv`; empty when absent.
+    pub costs: Vec<Cost>,
+    /// `paired.csv`; empty when absent.
+    pub paired: Vec<Paired>,
     /// `timing.csv`; empty when absent.
     pub timing: Vec<Timing>,
     /// `run.toml` and `plan.toml` as (name, text), those that are there.
@@ -59,6 +65,8 @@ impl Run {
             summary: optional(folder, "summary.csv", scores::read_summary)?,
             genes: optional(folder, "genes.csv", |path| genes::read(path, &manifest))?,
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
+            costs: optional(folder, "costs.csv", |path| costs::read(path, &manifest))?,
+            paired: optional(folder, "paired.csv", |path| costs::read_paired(path, &manifest))?,
             timing: optional(folder, "timing.csv", scores::read_timing)?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
