@@ -150,6 +150,7 @@ class Browser:
 
     def pdf(self, path):
         """Prints to a PDF on A4."""
+        self.call("Emulation.setEmulatedMedia", media="", features=[])
         data = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=False,
                          preferCSSPageSize=True)["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))

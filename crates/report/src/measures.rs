@@ -86,7 +86,7 @@ pub fn stored(run: &Run, method: usize) -> Option<Interval> {
         let of_seed = run.costs.iter().filter(|c| c.method == method && c.seed == seed);
         of_seed.filter_map(|c| c.memory_bytes).reduce(f64::max).map(|bytes| bytes / 1e6)
     };
-    over((0..run.manifest.seeds.len()).map(most), || None)
+    over_distinct((0..run.manifest.seeds.len()).filter_map(most).collect())
 }
 
 /// Training time of all stages after the base as a multiple of fine-tuning's, seed by seed: processor time where it is
@@ -100,7 +100,16 @@ pub fn relative_time(run: &Run, method: usize) -> Option<Interval> {
         sum(|c| c.cpu_seconds).or_else(|| sum(|c| c.seconds)).filter(|time| *time > 0.0)
     };
     let ratio = |seed: usize| Some(time(method, seed)? / time(baseline, seed)?);
-    over((0..run.manifest.seeds.len()).map(ratio), || None)
+    over_distinct((0..run.manifest.seeds.len()).filter_map(ratio).collect())
+}
+
+/// The mean over seeds; without bounds where all are the same.
+fn over_distinct(by_seed: Vec<f64>) -> Option<Interval> {
+    let first = *by_seed.first()?;
+    if by_seed.iter().all(|&value| value == first) {
+        return Some(Interval::without_bounds(first));
+    }
+    Some(over_seeds(&by_seed))
 }
 
 /// How much worse set `j` is after the last stage than after its own.

@@ -25,7 +25,7 @@ fn panel(run: &Run, against: usize, key: &str, measure: &str) -> Result<Option<F
     let name = |m: usize| run.manifest.methods[m].name.clone();
     let better = if key.ends_with("accuracy") && key.starts_with("new") { "right" } else { "left" };
     let panel = Panel {
-        size: (548, 84 + if rows.len() > 8 { 22 } else { 30 } * rows.len() as i32),
+        size: (420, 84 + if rows.len() > 8 { 22 } else { 30 } * rows.len() as i32),
         x: Axis::of_intervals(
             &format!("difference from {} ({better} of 0 is better)", name(against)),
             rows.iter().map(|row| &row.difference),

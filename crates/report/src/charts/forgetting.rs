@@ -32,7 +32,7 @@ fn panel(run: &Run, metric: Metric) -> Result<Option<Figure>> {
     let sets = rows.iter().flat_map(|(.., sets)| sets.iter().copied());
     let step = if rows.len() > 8 { 22 } else { 30 };
     let panel = Panel {
-        size: (548, 84 + step * rows.len() as i32),
+        size: (420, 84 + step * rows.len() as i32),
         x: Axis::of_intervals(
             "forgetting (right of 0: worse than when just learnt)",
             rows.iter().map(|(_, it, _)| it),

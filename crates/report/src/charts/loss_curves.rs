@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const MOST_POINTS: usize = 200;
 
 /// For every stage after the base a panel of the old genes' loss and one of the new genes', a line per method (the mean over
-/// seeds at equal steps; one line where methods share the stage).
+/// seeds at equal steps; one line where methods share the stage, named by the first and the number of the others).
 pub fn figures(run: &Run) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (k, stage) in run.manifest.stages.iter().enumerate() {
@@ -90,10 +90,8 @@ fn lines(run: &Run, stage: usize, of: impl Fn(&Point) -> Option<f64>) -> Vec<Lin
     let marks = marks(run);
     let named = |who: &[usize]| match *who {
         [first, ..] if who.len() < methods.len() => {
-            let others = if who.len() > 3 { format!(" and {} more", who.len() - 1) } else { String::new() };
-            let names: Vec<&str> = who.iter().map(|&m| methods[m].name.as_str()).collect();
-            let name = if others.is_empty() { names.join(", ") } else { names[0].to_owned() + &others };
-            (name, marks[first])
+            let others = if who.len() > 1 { format!(" +{}", who.len() - 1) } else { String::new() };
+            (methods[first].name.clone() + &others, marks[first])
         }
         [only] => (methods[only].name.clone(), marks[only]),
         _ => ("all methods".to_owned(), Mark::round(INK)),

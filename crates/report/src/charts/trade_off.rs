@@ -70,7 +70,8 @@ fn figure(run: &Run, spots: &[Spot], size: (i32, i32), (x, y): (Axis, Axis)) -> 
         if size == SIZES[0] {
             pen.faint(&front(run, spots), GREY)?;
         }
-        let mut bars: Vec<Area> = Vec::new();
+        let zero = Interval { value: 0.0, low: panel.x.range.start, high: panel.x.range.end };
+        let mut bars: Vec<Area> = pen.bar((0.0, 0.0), &zero, Way::Across).into_iter().collect();
         for Spot { method, new, forgotten } in &drawn {
             let mark = marks[*method];
             for (it, way) in [(forgotten, Way::Upright), (new, Way::Across)] {

@@ -45,10 +45,12 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
         let title = format!("Loss on the genes of {} after every stage, by method", set.name);
         let svg = draw(&panel, &title, |pen| {
             let mut ends = Vec::new();
+            let quiet = lines.iter().filter(|(m, _)| marks[*m].quiet).count();
             for (i, (m, line)) in lines.iter().enumerate() {
                 let mark = marks[*m];
                 // Side by side, so that intervals do not hide each other.
-                let aside = (i as f64 + 0.5) / lines.len() as f64 - 0.5;
+                let share = (i as f64 + 0.5 - quiet as f64) / (lines.len() - quiet) as f64;
+                let aside = if mark.quiet { 0.0 } else { share - 0.5 };
                 let x = |k: usize| (k - j) as f64 + aside * ABREAST;
                 let points: Vec<_> = line.iter().map(|(k, it)| (x(*k), it.value)).collect();
                 if mark.quiet {

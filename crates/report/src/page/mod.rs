@@ -100,7 +100,7 @@ fn by_method(run: &Run, of: impl Fn(usize) -> Option<Markup>) -> Markup {
     html! {
         div.heats { @for m in first { @if let Some(it) = of(m) { (it) } } }
         @if !rest.is_empty() {
-            details {
+            details.more {
                 summary { (wording::counted(rest.len(), "more method")) }
                 div.heats { @for it in &rest { (it) } }
             }

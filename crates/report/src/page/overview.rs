@@ -13,9 +13,11 @@ pub fn section(run: &Run, figures: &[Figure]) -> Markup {
     html! {
         section #answer {
             div.overview {
-                div {
+                div.headline {
                     p.asked { (asked(run)) }
                     h1 { (verdict.headline) }
+                }
+                div.numbers {
                     p { (verdict.answer) }
                     @if !verdict.caveats.is_empty() {
                         ul.caveats { @for caveat in &verdict.caveats { li { (caveat) } } }

@@ -82,5 +82,5 @@ document.querySelectorAll("table.sorts").forEach((table) => {
   pick();
 })();
 
-// Paper cannot be unfolded.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
+// Paper cannot be unfolded. Methods in the background stay folded: they would fill dozens of sheets.
+addEventListener("beforeprint", () => document.querySelectorAll("details:not(.more)").forEach((d) => { d.open = true; }));
