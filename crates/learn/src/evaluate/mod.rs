@@ -3,9 +3,12 @@
 //! * [`regression`]: `L[k][j]`, masked values of `G_j` predicted by the model of stage `k`.
 //! * [`classification`]: `A[k][j]`, classes of the data set of stage `j` told from cell embeddings.
 //! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
+//! * [`maps`]: where the cells lie before and after, laid out in the plane by [`mod@layout`]: `embedding.csv`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
 
 pub mod classification;
+pub mod layout;
+pub mod maps;
 pub mod regression;
 pub mod scores;
 pub mod unit;
@@ -40,5 +43,6 @@ pub fn evaluate(run: &Run, progress: &dyn Progress) -> Result<()> {
         }
     }
     progress.end();
-    scores::write(run)
+    scores::write(run)?;
+    maps::write(run, progress)
 }

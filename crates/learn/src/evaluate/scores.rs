@@ -140,18 +140,18 @@ fn figures(metric: &str, value: f64, interval: Option<(f64, f64)>, of: usize) ->
 }
 
 /// A CSV file in memory.
-struct Table(Vec<Vec<String>>);
+pub(super) struct Table(Vec<Vec<String>>);
 
 impl Table {
-    fn new(columns: &str) -> Self {
+    pub(super) fn new(columns: &str) -> Self {
         Self(vec![columns.split(',').map(str::to_owned).collect()])
     }
 
-    fn row(&mut self, fields: impl Iterator<Item = String>) {
+    pub(super) fn row(&mut self, fields: impl Iterator<Item = String>) {
         self.0.push(fields.collect());
     }
 
-    fn write(&self, path: &Path) -> Result<()> {
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
         files::write_whole(path, |out| {
             let mut csv = csv::Writer::from_writer(out);
             let failed = |e: csv::Error| Error::new(format!("cannot write: {e}")).at_path(path);
