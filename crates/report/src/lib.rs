@@ -6,11 +6,13 @@
 //! * `metric`, `measures`: from scores to matrices, forgetting and new-gene loss over seeds;
 //! * `verdict`, `summary`: the answer in a sentence and in a small table;
 //! * `tables`: `RUN/tables/`, one table per matrix, as CSV and Markdown;
+//! * `drift`: how far models moved;
 //! * `gene_table`: what every gene lost;
 //! * `charts`: `RUN/figures/`, as SVG;
 //! * `page`: `RUN/report.html`, self-contained.
 
 mod charts;
+mod drift;
 mod gene_table;
 mod measures;
 mod metric;

@@ -34,6 +34,7 @@ fn panel(run: &Run, against: usize, key: &str, measure: &str) -> Result<Option<F
         y: Axis::named("", rows.iter().map(|row| name(row.method)).collect()),
         legend: Vec::new(),
         right: 0,
+        bare: false,
     };
     let marks = marks(run);
     let title = format!("{measure}: paired differences from {}", name(against));

@@ -97,6 +97,8 @@ pub struct Panel {
     pub legend: Vec<(String, Mark)>,
     /// Room for names at the ends of lines, in pixels as shown.
     pub right: i32,
+    /// Without axes and grid: where numbers mean nothing.
+    pub bare: bool,
 }
 
 /// What drawing comes to.
@@ -138,6 +140,18 @@ fn paint_all(
     let size = ((panel.size.0 * SCALE) as u32, (panel.size.1 * SCALE) as u32);
     let whole = Area { x: 0, y: 0, width: size.0 as i32, height: size.1 as i32 };
     let area = SVGBackend::with_string(svg, size).into_drawing_area();
+    if panel.bare {
+        let air = 4 * SCALE;
+        let chart = ChartBuilder::on(&area)
+            .margin(air)
+            .build_cartesian_2d(panel.x.range.clone(), panel.y.range.clone())?;
+        let frame = Rectangle::new([(1, 1), (whole.width - 1, whole.height - 1)], GRID.stroke_width(1));
+        area.draw(&frame)?;
+        let at = |x, y| chart.backend_coord(&(x, y));
+        paint(&Pen { area: &area, at: &at, inside: whole, whole, extra })?;
+        area.present()?;
+        return Ok(());
+    }
     let legend = legend(&area, panel, whole)?;
     let left = panel.y.names.iter().map(|name| width(&short(name, LONGEST)) + 6).max().unwrap_or(46);
     let mut chart = ChartBuilder::on(&area)

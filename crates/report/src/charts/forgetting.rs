@@ -41,6 +41,7 @@ fn panel(run: &Run, metric: Metric) -> Result<Option<Figure>> {
         y: Axis::named("", names),
         legend: Vec::new(),
         right: 0,
+        bare: false,
     };
     let title = format!("{}: forgetting by method", metric.title);
     let marks = marks(run);

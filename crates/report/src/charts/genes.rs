@@ -29,6 +29,7 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
             y: Axis::around("loss after the last stage", all()),
             legend: sets.iter().map(|&j| (run.manifest.stages[j].name.clone(), colour(j))).collect(),
             right: 0,
+            bare: false,
         };
         let title = format!("{}: every gene's loss when just learnt and after the last stage", method.name);
         let svg = draw(&panel, &title, |pen| {

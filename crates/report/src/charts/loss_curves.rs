@@ -46,6 +46,7 @@ fn panel(
         y: Axis::around("loss", points().map(|p| p.1)),
         legend: Vec::new(),
         right,
+        bare: false,
     };
     let set = &run.manifest.stages[stage].name;
     let title = format!("Training loss in stage {stage} ({set}): {what}");

@@ -2,11 +2,13 @@
 
 mod against;
 mod canvas;
+mod drift;
 mod forgetting;
 mod genes;
 mod heat;
 mod labels;
 mod loss_curves;
+mod maps;
 mod marks;
 mod pen;
 mod trade_off;
@@ -17,6 +19,7 @@ use genil_base::Result;
 
 pub use canvas::XMLNS;
 pub use heat::Scale;
+pub use maps::colours as class_colours;
 pub use marks::foremost;
 
 /// Where a figure belongs.
@@ -34,6 +37,15 @@ pub enum Topic {
     Against,
     /// Training loss of one stage.
     LossCurve(usize),
+    /// Where the cells of a data set lie under a method.
+    Map {
+        /// The stage of the data set.
+        set: usize,
+        /// The method.
+        method: usize,
+    },
+    /// How far models moved.
+    Drift,
     /// Forgetting of every gene.
     Genes,
 }
@@ -71,6 +83,8 @@ pub fn all(run: &Run) -> Result<Vec<Figure>> {
     figures.extend(heat::figures(run));
     figures.extend(forgetting::figures(run)?);
     figures.extend(loss_curves::figures(run)?);
+    figures.extend(maps::figures(run)?);
+    figures.extend(drift::figures(run)?);
     figures.extend(genes::figures(run)?);
     Ok(figures)
 }

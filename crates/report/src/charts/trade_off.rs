@@ -59,7 +59,7 @@ fn spots(run: &Run) -> Vec<Spot> {
 }
 
 fn figure(run: &Run, spots: &[Spot], size: (i32, i32), (x, y): (Axis, Axis)) -> Result<Figure> {
-    let panel = Panel { size, x, y, legend: Vec::new(), right: 0 };
+    let panel = Panel { size, x, y, legend: Vec::new(), right: 0, bare: false };
     let marks = marks(run);
     let mut drawn: Vec<&Spot> = spots.iter().collect();
     // Those in the background first.

@@ -41,6 +41,7 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
             ),
             legend: Vec::new(),
             right,
+            bare: false,
         };
         let title = format!("Loss on the genes of {} after every stage, by method", set.name);
         let svg = draw(&panel, &title, |pen| {

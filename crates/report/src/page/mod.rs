@@ -4,6 +4,7 @@ mod against;
 pub mod compare;
 mod genes;
 mod making;
+mod maps;
 mod matrices;
 mod overview;
 mod probes;
@@ -28,6 +29,8 @@ pub fn html(run: &Run, figures: &[Figure]) -> String {
         ("training", "Training", training(run, figures)),
         ("genes", "Genes", genes::section(run, figures)),
         ("probes", "Probes", probes::section(run)),
+        ("maps", "Cells", maps::section(run, figures)),
+        ("drift", "Drift", drift(run, figures)),
         ("making", "How it was made", Some(making::section(run))),
     ];
     let sections: Vec<_> =
@@ -126,6 +129,16 @@ fn forgetting(run: &Run, figures: &[Figure]) -> Option<Markup> {
         (formula("classification", "Δ = mean over 1 ≤ j < K of ( A[j][j] − A[K][j] )"))
         p.note { "First minus last, as in Qi et al., AAAI 2026 (arXiv 2511.13762). Below 0, later stages helped. With a
             single stage after the base, the base genes (j = 0) take the place of the earlier sets." }
+        (panels)
+    })
+}
+
+fn drift(_: &Run, figures: &[Figure]) -> Option<Markup> {
+    let panels = panels(of_topic(figures, Topic::Drift))?;
+    Some(html! {
+        p.note { "The last model against the one that had just learnt a gene set. Similarity: linear CKA of the outputs for "
+            code { "<cls>" } " after every encoder layer, on the cells of the set's data set (1: the same but for a rotation).
+            Accuracy: of a linear probe on that layer. Weights: the length of a part's change, relative to its length." }
         (panels)
     })
 }

@@ -3,6 +3,8 @@
 
 mod confusion;
 mod costs;
+mod drift;
+mod embedding;
 mod events;
 mod genes;
 mod manifest;
@@ -11,6 +13,8 @@ mod scores;
 
 pub use confusion::Confusion;
 pub use costs::{Cost, Paired};
+pub use drift::Drift;
+pub use embedding::Place;
 pub use events::{Curve, Point};
 pub use genes::GeneScore;
 pub use manifest::{Manifest, Method, Stage};
@@ -40,6 +44,10 @@ pub struct Run {
     pub costs: Vec<Cost>,
     /// `paired.csv`; empty when absent.
     pub paired: Vec<Paired>,
+    /// `embedding.csv`; empty when absent.
+    pub places: Vec<Place>,
+    /// `drift.csv`; empty when absent.
+    pub drift: Vec<Drift>,
     /// `timing.csv`; empty when absent.
     pub timing: Vec<Timing>,
     /// `run.toml` and `plan.toml` as (name, text), those that are there.
@@ -67,6 +75,8 @@ impl Run {
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
             costs: optional(folder, "costs.csv", |path| costs::read(path, &manifest))?,
             paired: optional(folder, "paired.csv", |path| costs::read_paired(path, &manifest))?,
+            places: optional(folder, "embedding.csv", |path| embedding::read(path, &manifest))?,
+            drift: optional(folder, "drift.csv", |path| drift::read(path, &manifest))?,
             timing: optional(folder, "timing.csv", scores::read_timing)?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
