@@ -150,7 +150,12 @@ class Browser:
 
     def pdf(self, path):
         """Prints to a PDF on A4."""
+        pathlib.Path(path).write_bytes(self._print())
+
+    def print_size(self):
+        """Bytes of the page as a PDF."""
+        return len(self._print())
+
+    def _print(self):
         self.call("Emulation.setEmulatedMedia", media="", features=[])
-        data = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=False,
-                         preferCSSPageSize=True)["data"]
-        pathlib.Path(path).write_bytes(base64.b64decode(data))
+        return base64.b64decode(self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"])

@@ -40,9 +40,16 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
 }
 
 fn panel(run: &Run, lines: &[By], (y, x): (String, &str), name: (String, &str)) -> Result<Option<Figure>> {
-    let layers = lines.iter().flat_map(|line| line.points.iter().map(|p| p.0)).max().unwrap_or(0);
-    let names = (0..=layers).map(|layer| layer.to_string()).collect();
-    draw_panel(run, lines, Axis::named(x, names), &y, name)
+    // The range of the layers that are there.
+    let layers = || lines.iter().flat_map(|line| line.points.iter().map(|p| p.0));
+    let first = layers().min().unwrap_or(0);
+    let names = (first..=layers().max().unwrap_or(0)).map(|layer| layer.to_string()).collect();
+    let from_first = |line: &By| By {
+        method: line.method,
+        points: line.points.iter().map(|(layer, it)| (layer - first, *it)).collect(),
+    };
+    let lines: Vec<By> = lines.iter().map(from_first).collect();
+    draw_panel(run, &lines, Axis::named(x, names), &y, name)
 }
 
 fn draw_panel(

@@ -9,7 +9,7 @@ use genil_base::Result;
 use plotters::style::RGBColor;
 
 /// As shown, in pixels.
-const SIZE: (i32, i32) = (176, 176);
+const SIZE: (i32, i32) = (170, 170);
 
 /// For every data set, the map of every method and stage that there is, in the order of methods and stages; all in the
 /// colours of [`colours`].
