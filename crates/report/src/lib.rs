@@ -26,6 +26,7 @@ mod wording;
 use genil_base::{Error, Result, files};
 use run::Run;
 use std::path::{Path, PathBuf};
+pub use summary::Summary;
 
 /// The files that [`write()`] wrote.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -82,6 +83,6 @@ pub fn write_many(runs: &[PathBuf], out: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`write()`], as far as reading goes.
-pub fn text_summary(run: &Path) -> Result<String> {
+pub fn text_summary(run: &Path) -> Result<Summary> {
     Ok(summary::text(&Run::read(run)?))
 }

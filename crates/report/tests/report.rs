@@ -21,7 +21,7 @@ fn written(fixture: &Fixture) -> (tempfile::TempDir, genil_report::Written, Stri
 fn summary(fixture: &Fixture) -> String {
     let folder = tempfile::tempdir().unwrap();
     fixture.write(folder.path());
-    genil_report::text_summary(folder.path()).unwrap()
+    genil_report::text_summary(folder.path()).unwrap().to_string()
 }
 
 /// What a report says when `spoil` has been at the folder.
