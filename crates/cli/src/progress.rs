@@ -67,8 +67,10 @@ impl Part {
         due
     }
 
+    /// Nothing where a moment's work would make up a number.
     fn rate_in_words(&self) -> String {
-        self.rate().map_or_else(String::new, |rate| {
+        let rate = self.rate().filter(|_| self.begun.elapsed() > Duration::from_millis(500));
+        rate.map_or_else(String::new, |rate| {
             let decimals = if rate < 10.0 { 2 } else { 0 };
             format!(", {rate:.decimals$} {}/s", self.unit)
         })
@@ -98,16 +100,19 @@ impl Progress for Bars {
     fn begin(&self, what: &str, unit: &str, total: u64) {
         self.with(|slot| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            let [shade, faint] = if self.coloured { [".cyan/dim", ".dim"] } else { ["", ""] };
+            let shade = if self.coloured { ".cyan/dim" } else { "" };
             let form = format!(
-                "{{prefix:36!}} {{bar:24{shade}}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left  {{msg{faint}}}"
+                "{{prefix:36!}} {{bar:24{shade}}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left  {{msg}}"
             );
             if let Ok(style) = ProgressStyle::with_template(&form) {
-                bar.set_style(style.with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-                    let decimals = if state.per_sec() < 10.0 { 2 } else { 0 };
-                    // A bar that cannot be written is not shown.
-                    let _ = write!(out, "{:.decimals$}/s", state.per_sec());
-                }));
+                bar.set_style(style.with_key(
+                    "per_sec",
+                    |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+                        let decimals = if state.per_sec() < 10.0 { 2 } else { 0 };
+                        // A bar that cannot be written is not shown.
+                        let _ = write!(out, "{:.decimals$}/s", state.per_sec());
+                    },
+                ));
             }
             bar.set_prefix(what.to_owned());
             *slot = Some((bar, false));

@@ -1,6 +1,6 @@
 """Reads the TensorBoard files of a run with the real tensorboard package and compares them with its events.
 
-    python tools/report/tensorboard.py RUN
+    python tools/report/read_tensorboard.py RUN
 
 Every line of every events.jsonl must be in the mirror, with the same step and the same numbers (as 32-bit floats), and
 nothing else. Prints a line of JSON (stages, events, scalars). Needs tensorboard.
