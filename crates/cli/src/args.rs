@@ -51,7 +51,7 @@ pub enum ProgressStyle {
 pub enum Command {
     /// Run everything on a synthetic data set with a known answer.
     Demo(DemoArgs),
-    /// Bring .h5ad files or 10x data into a store.
+    /// Bring .h5ad files, 10x data or texts into a store.
     Import(ImportArgs),
     /// Decide which genes and cells belong to which stage.
     Plan(PlanArgs),
@@ -63,7 +63,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Say in plain words what a store, plan, model or run is.
     Inspect(InspectArgs),
-    /// Measure the engine on this machine.
+    /// Run methods × seeds × settings in one go; or measure the engine ('bench step').
     Bench(BenchArgs),
 }
 
@@ -92,11 +92,12 @@ Examples:
   genil import pbmc3k.h5ad --out pbmc3k.store
   genil import a.h5ad b.h5ad filtered_feature_bc_matrix/ --out all.store
   genil import corpus.h5ad --out corpus.store --measured presence.tsv.gz:dataset
+  genil import reviews/ --out reviews.store      words as genes: reviews/LABEL/*.txt
 
 --measured TABLE:COLUMN tells which genes were measured for which cells: a table of genes × groups with 0 and 1,
 and the annotation column that names each cell's group. Without it a file's genes are measured for all its cells.")]
 pub struct ImportArgs {
-    /// .h5ad files, 10x .h5 files or 10x matrix folders.
+    /// .h5ad files, 10x .h5 files or matrix folders, or bags of words: folders of .txt, docword.NAME.txt, .svmlight.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The store to write.
@@ -278,13 +279,48 @@ pub struct InspectArgs {
 
 /// `genil bench`
 #[derive(Debug, ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  genil bench bench.toml --dry-run    what would be done, and how long it would take
+  genil bench bench.toml              runs/bench/: a run folder for each setting, then bench.md and bench.html
+  genil bench step                    how fast the engine is on this machine
+
+bench.toml has the keys of run.toml but for the plan, which is each setting's own (see 'configs/' for whole ones):
+  seeds = [0, 1, 2]
+  [methods]
+  finetune = { method = \"finetune\" }
+  replay-500 = { method = \"replay\", cells = 500 }
+  [settings.shifted]
+  plan = \"plan-shifted.toml\"
+  [settings.long]
+  plan = \"plan-long.toml\"
+  train.epochs = 2"
+)]
 pub struct BenchArgs {
-    /// What to measure.
+    /// Settings × methods × seeds: trained, evaluated and reported in one go; goes on where it stopped.
+    #[arg(value_name = "BENCH.TOML", required = true)]
+    pub settings: Option<PathBuf>,
+    /// The benchmark's folder [default: runs/NAME beside NAME.toml].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Least time between two saved states of a stage, in seconds.
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    pub save_every: f64,
+    /// Say what is left to do and how long it would take, and train nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the forecast or the tables as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What else to measure.
     #[command(subcommand)]
-    pub what: BenchWhat,
+    pub what: Option<BenchWhat>,
 }
 
-/// What `genil bench` measures.
+/// What `genil bench` measures of the engine.
 #[derive(Debug, Subcommand)]
 pub enum BenchWhat {
     /// Training steps: tokens in, loss, gradients, updated parameters.

@@ -36,6 +36,18 @@ pub struct Sampling {
     pub transform: Transform,
 }
 
+impl Transform {
+    /// The value of a count in a cell with this total over all its genes.
+    pub fn value(self, count: f32, total: f32) -> f32 {
+        let value = match self {
+            Self::AsIs => count,
+            Self::Log1p => count.ln_1p(),
+            Self::Log1pCp10k => (count * (1e4 / total.max(f32::MIN_POSITIVE))).ln_1p(),
+        };
+        value.min(LARGEST_VALUE)
+    }
+}
+
 impl Default for Sampling {
     fn default() -> Self {
         Self { max_genes: 512, mask: 0.40, transform: Transform::Log1p }
@@ -117,25 +129,32 @@ pub fn draw(
 ) -> CellTokens {
     let raw = stores[usize::from(cell.store)].cell(cell.row as usize);
     let map = partition.map(usize::from(cell.store));
-    let scale = match sampling.transform {
-        Transform::Log1pCp10k => 1e4 / raw.values.iter().sum::<f32>().max(f32::MIN_POSITIVE),
+    let total = match sampling.transform {
+        Transform::Log1pCp10k => raw.values.iter().sum::<f32>(),
         Transform::Log1p | Transform::AsIs => 1.0,
     };
-    let value = |count: f32| match sampling.transform {
-        Transform::AsIs => count,
-        Transform::Log1p | Transform::Log1pCp10k => (count * scale).ln_1p(),
-    };
-    let mut genes: Vec<(u32, f32)> = raw
+    let genes: Vec<(u32, f32)> = raw
         .genes
         .iter()
         .zip(raw.values)
         .map(|(&gene, &count)| (map[gene as usize], count))
         .filter(|&(token, _)| token != NONE && shown.shows(partition.stage_of(token)))
-        .map(|(token, count)| (token, value(count).min(LARGEST_VALUE)))
+        .map(|(token, count)| (token, sampling.transform.value(count, total)))
         .collect();
 
-    let key = key.with(cell.id());
     let first = |token: u32| matches!(masking, Masking::GenesOf(stage) if partition.stage_of(token) == stage);
+    tokens_of(genes, partition, sampling, (masking, first), key.with(cell.id()))
+}
+
+/// The tokens of a cell whose shown genes and values are known, in any order: at most `S` of them, those that come
+/// `first` before others; the masked positions. `key` names the draw and the cell.
+pub fn tokens_of(
+    mut genes: Vec<(u32, f32)>,
+    partition: &GenePartition,
+    sampling: &Sampling,
+    (masking, first): (Masking, impl Fn(u32) -> bool),
+    key: Key,
+) -> CellTokens {
     keep_at_most(&mut genes, sampling.max_genes, key, first);
     genes.sort_unstable_by_key(|&(token, _)| token);
 

@@ -135,7 +135,7 @@ fn step(engine: &mut CpuEngine, batch: &Batch, forward_only: bool, i: u64) -> Re
     let gradients = OutputGradients {
         value: gradient(&outputs.value),
         cell_value: gradient(&outputs.cell_value),
-        embedding: Vec::new(),
+        ..OutputGradients::default()
     };
     engine.backward(&gradients)?;
     engine.step(5e-4);
@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_small_bench_reports_what_it_measured() {
-        let model = ModelConfig { width: 32, layers: 2, heads: 2, ffn: 32, dropout: 0.1 };
+        let model =
+            ModelConfig { width: 32, layers: 2, heads: 2, ffn: 32, dropout: 0.1, ..ModelConfig::default() };
         let settings = BenchSettings {
             cells: 3,
             genes: 20,

@@ -95,6 +95,9 @@ pub enum Schedule {
 pub struct EvaluateSettings {
     /// At most so many held-out cells of a stage, drawn by the seed (0: all).
     pub cells: usize,
+    /// At most so many genes of a cell, if not as in training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_genes: Option<usize>,
     /// Trials of the linear probe.
     pub trials: u64,
     /// Epochs of the linear probe.
@@ -115,6 +118,7 @@ impl Default for EvaluateSettings {
     fn default() -> Self {
         Self {
             cells: 2000,
+            max_genes: None,
             trials: 3,
             probe_epochs: 50,
             standardise: true,
@@ -122,6 +126,16 @@ impl Default for EvaluateSettings {
             resamples: 1000,
             paper: false,
         }
+    }
+}
+
+impl EvaluateSettings {
+    /// The settings as text, every default written out.
+    ///
+    /// # Errors
+    /// Never for checked settings.
+    pub fn to_text(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::new(format!("cannot write the settings: {e}")))
     }
 }
 
@@ -164,6 +178,7 @@ impl RunSettings {
             ("[train] batch", train.batch as u64),
             ("[train] part_tokens", train.part_tokens as u64),
             ("[train] log_every", train.log_every),
+            ("[evaluate] max_genes", self.evaluate.max_genes.map_or(1, |most| most as u64)),
             ("[evaluate] trials", self.evaluate.trials),
             ("[evaluate] probe_epochs", self.evaluate.probe_epochs as u64),
             ("[evaluate] neighbours", self.evaluate.neighbours as u64),
@@ -212,6 +227,12 @@ impl RunSettings {
         toml::to_string(self).map_err(|e| Error::new(format!("cannot write the settings: {e}")))
     }
 
+    /// The settings with the tokens of an evaluation in place of those of training.
+    pub fn when_measured(&self) -> Self {
+        let max_genes = self.evaluate.max_genes.unwrap_or(self.tokens.max_genes);
+        Self { tokens: Sampling { max_genes, ..self.tokens.clone() }, ..self.clone() }
+    }
+
     /// SHA-256 of everything but the plan's place.
     ///
     /// # Errors
@@ -244,7 +265,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_papers() {
         let settings = parse(SMALL).unwrap();
-        assert_eq!(settings.model, ModelConfig { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15 });
+        assert_eq!(settings.model, ModelConfig::default());
         assert_eq!((settings.train.batch, settings.train.epochs), (128, 5));
         assert_eq!(settings.train.learning_rate, 5e-4);
         assert_eq!((settings.tokens.max_genes, settings.tokens.mask), (512, 0.4));
@@ -271,6 +292,7 @@ mod tests {
             "[tokens]\nmask = 1.5\n",
             "[model]\nwidth = 100\n",
             "[evaluate]\ntrials = 0\n",
+            "[evaluate]\nmax_genes = 0\n",
         ] {
             assert!(parse(&format!("{SMALL}{bad}")).is_err(), "{bad}");
         }

@@ -82,25 +82,34 @@ pub fn newest(run: &Run, method: usize, metric: Metric) -> Option<Interval> {
 
 /// What a method keeps for later stages, in megabytes: the most after any stage, mean over seeds.
 pub fn stored(run: &Run, method: usize) -> Option<Interval> {
-    let most = |seed: usize| {
-        let of_seed = run.costs.iter().filter(|c| c.method == method && c.seed == seed);
-        of_seed.filter_map(|c| c.memory_bytes).reduce(f64::max).map(|bytes| bytes / 1e6)
+    let most = |&seed: &u64| {
+        let stages = (0..=run.manifest.last()).filter_map(|stage| cost(run, method, seed, stage));
+        stages.map(|cost| cost.kept_bytes as f64 / 1e6).reduce(f64::max)
     };
-    over_distinct((0..run.manifest.seeds.len()).filter_map(most).collect())
+    over_distinct(run.manifest.seeds.iter().filter_map(most).collect())
 }
 
 /// Training time of all stages after the base as a multiple of fine-tuning's, seed by seed: processor time where it is
 /// known, since other programs do not lengthen it. `None` without a fine-tuning to compare with.
 pub fn relative_time(run: &Run, method: usize) -> Option<Interval> {
     let baseline = run.manifest.methods.iter().position(Method::is_finetune)?;
-    let time = |method: usize, seed: usize| -> Option<f64> {
-        let stages: Vec<&Cost> =
-            run.costs.iter().filter(|c| c.method == method && c.seed == seed && c.stage > 0).collect();
-        let sum = |of: fn(&Cost) -> Option<f64>| stages.iter().map(|c| of(c)).sum::<Option<f64>>();
-        sum(|c| c.cpu_seconds).or_else(|| sum(|c| c.seconds)).filter(|time| *time > 0.0)
+    let ratio = |&seed: &u64| {
+        let time = |method: usize, of: fn(&Cost) -> Option<f64>| -> Option<f64> {
+            let stages = 1..=run.manifest.last();
+            let all = stages.map(|stage| of(cost(run, method, seed, stage)?)).sum::<Option<f64>>();
+            all.filter(|time| *time > 0.0)
+        };
+        let ratio = |of| Some(time(method, of)? / time(baseline, of)?);
+        ratio(|cost| cost.processor_seconds).or_else(|| ratio(|cost| cost.seconds))
     };
-    let ratio = |seed: usize| Some(time(method, seed)? / time(baseline, seed)?);
-    over_distinct((0..run.manifest.seeds.len()).filter_map(ratio).collect())
+    over_distinct(run.manifest.seeds.iter().filter_map(ratio).collect())
+}
+
+/// What a stage of a method cost, be it alone in its chain of models or not.
+fn cost(run: &Run, method: usize, seed: u64, stage: usize) -> Option<&Cost> {
+    let method = &run.manifest.methods[method];
+    let chain = method.chains.get(stage).unwrap_or(&method.name);
+    run.costs.iter().find(|c| c.chain == *chain && c.seed == seed && c.stage == stage)
 }
 
 /// The mean over seeds; without bounds where all are the same.

@@ -15,14 +15,11 @@ const MIRROR_EVERY: Duration = Duration::from_secs(2);
 /// Trains whatever is not trained yet.
 pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
     let (settings, folder) = settings_and_folder(args)?;
-    if !(args.save_every >= 0.0 && args.save_every.is_finite()) {
-        return Err(Error::new(format!("--save-every {} is no number of seconds", args.save_every)));
-    }
+    let save_every = save_every(args.save_every)?;
     if args.dry_run {
         return dry_run(&settings, &folder, args.json, output);
     }
     let run = Run::begin(&folder, settings)?;
-    let save_every = Duration::from_secs_f64(args.save_every);
     if args.tensorboard {
         mirrored(&folder, || run.train(save_every, output.progress()))?;
     } else {
@@ -69,9 +66,23 @@ fn settings_and_folder(args: &TrainArgs) -> Result<(RunSettings, PathBuf)> {
         Some(out) => out.clone(),
         // The settings that a run keeps belong to that run.
         None if beside.join("run.json").is_file() => beside.to_owned(),
-        None => beside.join("runs").join(given.file_stem().unwrap_or_default()),
+        None => settings_folder(given),
     };
     Ok((settings, folder))
+}
+
+/// Where the runs of a settings file go when nobody says: `runs/NAME` beside `NAME.toml`.
+pub fn settings_folder(file: &Path) -> PathBuf {
+    genil_base::files::parent(file).join("runs").join(file.file_stem().unwrap_or_default())
+}
+
+/// The least time between two saved states.
+///
+/// # Errors
+/// When it is no time.
+pub fn save_every(seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| Error::new(format!("--save-every {seconds} is no number of seconds")))
 }
 
 /// Says what would be trained.

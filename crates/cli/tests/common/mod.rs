@@ -29,7 +29,9 @@ pub fn settings_file(folder: &Path, plan: &Path) -> PathBuf {
          [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\n\
          [methods]\nfinetune = {{ method = \"finetune\" }}\n\
          replay = {{ method = \"replay\", cells = 40, choose = \"herding\" }}\n\
-         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n"
+         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n\
+         ours = [{{ method = \"prototypes\", clusters = 4, targets = \"both\" }}, \
+                 {{ method = \"imagine\", genes = 4, context = 0.3 }}]\n"
     );
     std::fs::write(&path, text).unwrap();
     path
@@ -45,7 +47,7 @@ pub fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.strip_prefix(run).unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name != "timing.csv" && name != ".lock" {
+            } else if name != "costs.csv" && name != ".lock" {
                 files.insert(name, std::fs::read(&path).unwrap());
             }
         }

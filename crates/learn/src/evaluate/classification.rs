@@ -51,7 +51,7 @@ pub fn classify(
     let labels: Vec<u32> = all.iter().map(|cell| cell.label).collect();
     let place: HashMap<u32, usize> = (0..).zip(&all).map(|(i, cell)| (cell.row, i)).collect();
     let places = |cells: &[Labelled]| cells.iter().map(|cell| place[&cell.row]).collect::<Vec<usize>>();
-    let x = embed(engine, &run.stages, &run.settings, &cells, Shown::Through(stage))?;
+    let x = embed(engine, &run.stages, &run.settings.when_measured(), &cells, Shown::Through(stage))?;
     let classes = split.classes.len();
     let (train_all, test) = (places(&split.train), places(&split.test));
     let truth: Vec<u32> = split.test.iter().map(|cell| cell.label).collect();

@@ -5,7 +5,7 @@
 //! the one before: what stays in place has not changed its neighbours. Units of `x` and `y` mean nothing.
 
 use super::layout::layout;
-use super::scores::Table;
+use super::table::Table;
 use crate::Progress;
 use crate::embed::embed;
 use crate::run::Run;

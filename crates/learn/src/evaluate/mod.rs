@@ -5,13 +5,18 @@
 //! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
 //! * [`maps`]: where the cells lie before and after, laid out in the plane by [`mod@layout`]: `embedding.csv`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
+//! * [`mod@paired`]: methods against references: `paired.csv`.
 
 pub mod classification;
 pub mod layout;
 pub mod maps;
+pub mod paired;
 pub mod regression;
 pub mod scores;
+mod table;
 pub mod unit;
+
+pub use unit::is_measured;
 
 use crate::run::Run;
 use crate::settings::UNTRAINED;
@@ -23,26 +28,26 @@ use genil_base::Result;
 /// # Errors
 /// When a model is missing; what was measured before is kept.
 pub fn evaluate(run: &Run, progress: &dyn Progress) -> Result<()> {
-    let todo = run.units();
-    for (seed, method, stage) in &todo {
-        if !checkpoint::is_finished(&run.model_folder(*seed, method, *stage)) {
+    for (seed, method, stage) in run.units() {
+        if !checkpoint::is_finished(&run.model_folder(seed, method, stage)) {
             // Says which stage is missing and what to do.
-            run.engine_after(*seed, method, *stage)?;
+            run.engine_after(seed, method, stage)?;
         }
     }
-    let baselines = run.settings.seeds.len() * run.stages.last();
-    progress.begin("evaluation", "models", (todo.len() + baselines) as u64);
-    for (seed, method, stage) in todo {
+    let units = all_units(run);
+    progress.begin("evaluation", "models", units.len() as u64);
+    for (seed, method, stage) in units {
         unit::measure(run, (seed, method, stage))?;
         progress.advance(1, &format!("seed {seed} · {} · stage {stage}", run.chain(method, stage)));
-    }
-    for &seed in &run.settings.seeds {
-        for stage in 0..run.stages.last() {
-            unit::measure(run, (seed, UNTRAINED, stage))?;
-            progress.advance(1, &format!("seed {seed} · {UNTRAINED}"));
-        }
     }
     progress.end();
     scores::write(run)?;
     maps::write(run, progress)
+}
+
+/// Every model that is measured: the trained ones, then the untrained baselines of forward transfer.
+pub fn all_units(run: &Run) -> Vec<(u64, &str, usize)> {
+    let seeds = run.settings.seeds.iter();
+    let untrained = seeds.flat_map(|&seed| (0..run.stages.last()).map(move |stage| (seed, UNTRAINED, stage)));
+    run.units().into_iter().chain(untrained).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::classification::classify;
 use super::regression::errors;
+use crate::checkpoint;
 use crate::run::Run;
 use crate::settings::UNTRAINED;
 use genil_base::{Error, Result, files};
@@ -10,6 +11,15 @@ use genil_score::Measured;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// A model's figures on every gene set, and what they are the figures of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Scores {
+    /// SHA-256 of what was measured and how.
+    of: String,
+    /// By gene set.
+    sets: Vec<SetScores>,
+}
 
 /// A model's figures on one gene set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,24 +47,56 @@ fn path(run: &Run, (seed, method, stage): (u64, &str, usize)) -> PathBuf {
     run.model_folder(seed, method, stage).join("scores.json")
 }
 
-/// Reads a model's figures.
+/// SHA-256 of a model and the settings of its evaluation. An untrained model is what the run's settings make it.
+fn fingerprint(run: &Run, (seed, method, stage): (u64, &str, usize)) -> Result<String> {
+    let model = if method == UNTRAINED {
+        run.chain_fingerprint(method, stage)?
+    } else {
+        checkpoint::read_card(&run.model_folder(seed, method, stage))?.weights
+    };
+    Ok(files::sha256(format!("{model}\n{}", run.settings.evaluate.to_text()?).as_bytes()))
+}
+
+/// Reads a model's figures, if they are those of this model and these settings.
 ///
 /// # Errors
-/// When it was not measured yet.
-pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
+/// When the model is not trained yet.
+fn read_present(run: &Run, unit: (u64, &str, usize)) -> Result<Option<Vec<SetScores>>> {
     let path = path(run, unit);
-    let text = files::read_text(&path)?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::new(format!("scores that cannot be read: {e}"))
-            .at_path(&path)
-            .help("delete this file and run 'genil evaluate' again")
+    if !path.is_file() {
+        return Ok(None);
+    }
+    // Of another version: measured again.
+    let Ok(scores) = serde_json::from_str::<Scores>(&files::read_text(&path)?) else { return Ok(None) };
+    Ok((scores.of == fingerprint(run, unit)?).then_some(scores.sets))
+}
+
+/// A model's figures.
+///
+/// # Errors
+/// When it was not measured yet, or otherwise than the settings now ask for.
+pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
+    read_present(run, unit)?.ok_or_else(|| {
+        Error::new("this model was not measured yet")
+            .at_path(&run.model_folder(unit.0, unit.1, unit.2))
+            .help("run 'genil evaluate' on the run")
     })
 }
 
-/// Measures a model, unless that was done before.
+/// Whether a model's figures are those of this model and these settings.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn is_measured(run: &Run, unit: (u64, &str, usize)) -> Result<bool> {
+    Ok(read_present(run, unit)?.is_some())
+}
+
+/// Measures a model, unless that was done before with the same settings.
+///
+/// # Errors
+/// As [`Engine::predict`]; when the model is not trained yet.
 pub fn measure(run: &Run, unit: (u64, &str, usize)) -> Result<()> {
-    let path = path(run, unit);
-    if path.is_file() {
+    if read_present(run, unit)?.is_some() {
         return Ok(());
     }
     let (seed, method, stage) = unit;
@@ -66,7 +108,9 @@ pub fn measure(run: &Run, unit: (u64, &str, usize)) -> Result<()> {
         let one = |set| measure_set(run, &mut *engine, seed, stage, set);
         (0..=run.stages.last()).map(one).collect::<Result<_>>()?
     };
-    let text = serde_json::to_string(&sets).map_err(|e| Error::new(e).at_path(&path))?;
+    let path = path(run, unit);
+    let scores = Scores { of: fingerprint(run, unit)?, sets };
+    let text = serde_json::to_string(&scores).map_err(|e| Error::new(e).at_path(&path))?;
     files::write_bytes(&path, text.as_bytes())
 }
 

@@ -4,7 +4,7 @@
 //! Cost: `n` cells more an epoch for each earlier stage; the store keeps their counts.
 
 use super::exemplars::{Choice, choose};
-use super::{Context, Method};
+use super::{Context, Memory, Method};
 use crate::batch::Example;
 use genil_base::{Error, Result};
 use genil_data::CellRef;
@@ -32,8 +32,12 @@ impl Method for Replay {
         stage > self.first
     }
 
-    fn begin_stage(&mut self, context: Context<'_>, engine: &mut dyn Engine) -> Result<Vec<Example>> {
-        let mut examples = context.own_cells();
+    fn begin_stage(
+        &mut self,
+        context: Context<'_>,
+        engine: &mut dyn Engine,
+        examples: &mut Vec<Example>,
+    ) -> Result<()> {
         for earlier in self.first..context.stage {
             if !self.stored.contains_key(&earlier) {
                 let chosen = choose(self.choice, self.cells, earlier, context, engine)?;
@@ -44,15 +48,19 @@ impl Method for Replay {
             let shown = Shown::Stage(earlier);
             examples.extend(cells.iter().map(|&cell| Example { cell, shown }));
         }
-        Ok(examples)
+        Ok(())
     }
 
-    fn memory(&self) -> serde_json::Value {
-        serde_json::json!({ "stored": self.stored })
+    fn memory(&self) -> Memory {
+        Memory { notes: serde_json::json!({ "stored": self.stored }), ..Memory::default() }
     }
 
-    fn restore(&mut self, memory: serde_json::Value) -> Result<()> {
-        if let Some(stored) = memory.get("stored") {
+    fn stored_cells(&self) -> Vec<CellRef> {
+        self.stored.values().flatten().copied().collect()
+    }
+
+    fn restore(&mut self, memory: Memory) -> Result<()> {
+        if let Some(stored) = memory.notes.get("stored") {
             self.stored = serde_json::from_value(stored.clone())
                 .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")))?;
         }

@@ -31,8 +31,8 @@ pub fn section(run: &Run) -> Markup {
             (table(&summary(&run.summary)).sortable())
             }
         }
-        @if !run.timing.is_empty() {
-            details { summary { "Time" } (table(&timing(run))) }
+        @if !run.costs.is_empty() {
+            details { summary { "Costs" } (table(&costs(run))) }
         }
         @for method in m.methods.iter().filter(|method| !method.settings.is_null()) {
             details {
@@ -90,12 +90,22 @@ fn summary(rows: &[SummaryRow]) -> Table {
     of
 }
 
-fn timing(run: &Run) -> Table {
-    let mut of = Table::new(&["chain", "seed", "stage", "seconds", "cells per second"]);
-    for t in &run.timing {
-        let counts = [Cell::Text(t.seed.to_string()), Cell::Count(t.stage)];
-        let numbers = [t.seconds, t.cells_per_second].map(Cell::from);
-        of.rows.push([t.chain.as_str().into()].into_iter().chain(counts).chain(numbers).collect());
+fn costs(run: &Run) -> Table {
+    let header =
+        ["chain", "seed", "stage", "cells", "seconds", "processor seconds", "kept cells", "kept bytes"];
+    let mut of = Table::new(&header);
+    for cost in &run.costs {
+        let [seconds, processor] = [cost.seconds, cost.processor_seconds].map(Cell::from);
+        of.rows.push(vec![
+            cost.chain.as_str().into(),
+            Cell::Text(cost.seed.to_string()),
+            Cell::Count(cost.stage),
+            Cell::Count(cost.cells),
+            seconds,
+            processor,
+            Cell::Count(cost.kept_cells),
+            Cell::Count(cost.kept_bytes),
+        ]);
     }
     of
 }

@@ -63,7 +63,8 @@ impl Method {
 
     fn kind(&self) -> &str {
         let kind = ["kind", "method"].iter().find_map(|key| self.settings.get(key)?.as_str());
-        kind.unwrap_or(&self.name)
+        // Several ingredients have no kind of their own; an old run may have a name alone.
+        kind.unwrap_or(if self.settings.is_null() { &self.name } else { "" })
     }
 }
 

@@ -2,23 +2,23 @@
 //! inside the folder.
 
 mod confusion;
-mod costs;
 mod drift;
 mod embedding;
 mod events;
 mod genes;
 mod manifest;
+mod paired;
 mod rows;
 mod scores;
 
 pub use confusion::Confusion;
-pub use costs::{Cost, Paired};
 pub use drift::Drift;
 pub use embedding::Place;
 pub use events::{Curve, Point};
 pub use genes::GeneScore;
 pub use manifest::{Manifest, Method, Stage};
-pub use scores::{Score, SummaryRow, Timing};
+pub use paired::Paired;
+pub use scores::{Cost, Score, SummaryRow};
 
 use genil_base::{Error, Result, files};
 use std::path::{Path, PathBuf};
@@ -48,8 +48,6 @@ pub struct Run {
     pub places: Vec<Place>,
     /// `drift.csv`; empty when absent.
     pub drift: Vec<Drift>,
-    /// `timing.csv`; empty when absent.
-    pub timing: Vec<Timing>,
     /// `run.toml` and `plan.toml` as (name, text), those that are there.
     pub texts: Vec<(&'static str, String)>,
 }
@@ -73,11 +71,10 @@ impl Run {
             summary: optional(folder, "summary.csv", scores::read_summary)?,
             genes: optional(folder, "genes.csv", |path| genes::read(path, &manifest))?,
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
-            costs: optional(folder, "costs.csv", |path| costs::read(path, &manifest))?,
-            paired: optional(folder, "paired.csv", |path| costs::read_paired(path, &manifest))?,
+            costs: optional(folder, "costs.csv", scores::read_costs)?,
+            paired: optional(folder, "paired.csv", |path| paired::read(path, &manifest))?,
             places: optional(folder, "embedding.csv", |path| embedding::read(path, &manifest))?,
             drift: optional(folder, "drift.csv", |path| drift::read(path, &manifest))?,
-            timing: optional(folder, "timing.csv", scores::read_timing)?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
             manifest,
