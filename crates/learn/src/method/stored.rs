@@ -3,6 +3,7 @@
 use super::exemplars::{Choice, choose};
 use super::settings::positive;
 use super::{Context, Memory};
+use crate::Stages;
 use crate::batch::StepCell;
 use crate::costs::bytes_of_cell;
 use genil_base::random::Key;
@@ -43,6 +44,19 @@ impl StoredSettings {
             (None, Some(megabytes)) => positive("megabytes", megabytes),
             _ => Err(Error::new("give either cells or megabytes").help("as in cells = 500, for each stage")),
         }
+    }
+
+    /// How many cells of stage `of` are stored; with megabytes about how many, by their mean size.
+    pub fn cells_of(&self, of: usize, stages: &Stages) -> usize {
+        let train = &stages.cells[of].train;
+        let cells = match self.megabytes {
+            None => self.cells.unwrap_or(0),
+            Some(megabytes) => {
+                let all: u64 = train.par_iter().map(|&cell| bytes_of_cell(stages, cell)).sum();
+                (megabytes * 1e6 * train.len() as f64 / all.max(1) as f64).ceil() as usize
+            }
+        };
+        cells.min(train.len())
     }
 }
 
@@ -88,21 +102,16 @@ impl Stored {
     }
 
     fn choose(&self, of: usize, context: Context<'_>, engine: &mut dyn Engine) -> Result<Vec<CellRef>> {
-        let StoredSettings { cells, megabytes, choose: how, .. } = self.settings;
-        let Some(megabytes) = megabytes else {
-            return choose(how, cells.unwrap_or(0), of, context, engine);
+        let (how, about) = (self.settings.choose, self.settings.cells_of(of, context.stages));
+        let Some(megabytes) = self.settings.megabytes else {
+            return choose(how, about, of, context, engine);
         };
-        let size = |cell: &CellRef| bytes_of_cell(context.stages, *cell);
-        let train = &context.stages.cells[of].train;
-        let all: u64 = train.par_iter().map(size).sum();
-        let budget = megabytes * 1e6;
         // A quarter more than cells of the mean size: the chosen may be smaller.
-        let most = 1.25 * budget * train.len() as f64 / all.max(1) as f64;
-        let mut chosen = choose(how, most.ceil() as usize, of, context, engine)?;
+        let mut chosen = choose(how, about + about.div_ceil(4), of, context, engine)?;
         let mut bytes = 0;
         let fit = chosen.iter().take_while(|cell| {
-            bytes += size(cell);
-            bytes as f64 <= budget
+            bytes += bytes_of_cell(context.stages, **cell);
+            bytes as f64 <= megabytes * 1e6
         });
         let fit = fit.count();
         chosen.truncate(fit);
