@@ -4,9 +4,11 @@
 //! * [`classification`]: `A[k][j]`, classes of the data set of stage `j` told from cell embeddings.
 //! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
+//! * [`drift`]: how far each model has moved since older stages: `drift.csv`.
 //! * [`mod@paired`]: methods against references: `paired.csv`.
 
 pub mod classification;
+pub mod drift;
 pub mod paired;
 pub mod regression;
 pub mod scores;
@@ -38,7 +40,8 @@ pub fn evaluate(run: &Run, progress: &dyn Progress) -> Result<()> {
         progress.advance(1, &format!("seed {seed} · {} · stage {stage}", run.chain(method, stage)));
     }
     progress.end();
-    scores::write(run)
+    scores::write(run)?;
+    if run.settings.evaluate.drift { drift::write(run, progress) } else { Ok(()) }
 }
 
 /// Every model that is measured: the trained ones, then the untrained baselines of forward transfer.
