@@ -154,6 +154,38 @@ fn the_paired_difference_is_that_of_the_summary(tables: &BTreeMap<String, Vec<u8
 }
 
 #[test]
+fn drift_says_what_moved_and_ends_at_the_accuracy_of_the_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("layers = 1", "layers = 2")).unwrap();
+    let out = folder.path().join("run");
+    assert!(
+        genil().args(["train", "--quiet"]).arg(&settings).arg("--out").arg(&out).status().unwrap().success()
+    );
+    assert!(genil().args(["evaluate", "--quiet"]).arg(&out).status().unwrap().success());
+    let table = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let (drift, scores) = (table("drift.csv"), table("scores.csv"));
+    let number = |text: &str, row: &str, at: usize| -> f64 {
+        let line = text.lines().find(|l| l.starts_with(row)).unwrap_or_else(|| panic!("no row {row}"));
+        line.split(',').nth(at).unwrap().parse().unwrap()
+    };
+    let old =
+        drift.lines().find(|l| l.starts_with("finetune,0,2,") && l.contains(",specific_rows,")).unwrap();
+    assert!(old.ends_with(",0"), "an old gene's row gets no gradient when fine-tuned: {old}");
+    let set = old.split(',').nth(3).unwrap();
+    let last = number(&drift, &format!("finetune,0,2,{set},accuracy,2,"), 6);
+    let accuracy = number(&scores, &format!("finetune,0,2,{set},accuracy,"), 5);
+    assert!((last - accuracy).abs() < 1e-9, "{last} and {accuracy}");
+    for (part, layer) in [("cka_held_out", "1"), ("cka_probe", "2")] {
+        let cka = number(&drift, &format!("finetune,0,2,{set},{part},{layer},"), 6);
+        assert!(cka > 0.0 && cka < 1.0, "{part}: {cka}");
+    }
+    assert!(number(&drift, &format!("joint,0,2,{set},encoder_layer,1,"), 6) > 0.0);
+}
+
+#[test]
 fn a_benchmark_runs_all_its_settings_once_and_puts_them_on_one_table() {
     let folder = tempfile::tempdir().unwrap();
     let plan = demo_plan(folder.path());

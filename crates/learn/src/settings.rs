@@ -123,6 +123,8 @@ pub struct EvaluateSettings {
     /// Besides, the classification as the paper's authors compute it: a new division every trial, the best
     /// epoch chosen on the test part. It flatters; its rows are called `accuracy_paper`.
     pub paper: bool,
+    /// Besides, how far each model has moved since the older stages, layer by layer: `drift.csv`.
+    pub drift: bool,
 }
 
 impl Default for EvaluateSettings {
@@ -136,17 +138,19 @@ impl Default for EvaluateSettings {
             neighbours: 10,
             resamples: 1000,
             paper: false,
+            drift: false,
         }
     }
 }
 
 impl EvaluateSettings {
-    /// The settings as text, every default written out.
+    /// What decides a figure, as text: all but which tables are wanted.
     ///
     /// # Errors
     /// Never for checked settings.
     pub fn to_text(&self) -> Result<String> {
-        toml::to_string(self).map_err(|e| Error::new(format!("cannot write the settings: {e}")))
+        toml::to_string(&Self { drift: false, ..self.clone() })
+            .map_err(|e| Error::new(format!("cannot write the settings: {e}")))
     }
 }
 

@@ -6,9 +6,11 @@
 //! * [`paired`]: two methods over the same seeds.
 //! * [`measured`]: one figure, with what each cell adds to it.
 //! * [`forgetting`]: forgetting, transfer and intransigence, from the figures after every stage.
+//! * [`cka`]: how alike two representations of the same cells are.
 //! * [`matrix`]: plain numbers by stage and gene set.
 //! * [`table`]: numbers as Markdown and CSV.
 
+pub mod cka;
 pub mod classification;
 pub mod forgetting;
 pub mod interval;
@@ -18,6 +20,7 @@ pub mod paired;
 pub mod regression;
 pub mod table;
 
+pub use cka::linear_cka;
 pub use classification::{
     Choose, LinearProbe, ProbeResult, accuracy, confusion, knn, linear_probe, macro_f1,
 };

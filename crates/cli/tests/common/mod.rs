@@ -26,7 +26,7 @@ pub fn settings_file(folder: &Path, plan: &Path) -> PathBuf {
          [model]\nwidth = 16\nlayers = 1\nheads = 2\nffn = 16\n\
          [tokens]\nmax_genes = 48\n\
          [train]\nepochs = 2\nbatch = 32\nlearning_rate = 2e-3\nlog_every = 2\n\
-         [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\n\
+         [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\ndrift = true\n\
          [methods]\nfinetune = {{ method = \"finetune\" }}\n\
          replay = {{ method = \"replay\", cells = 40, choose = \"herding\" }}\n\
          distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n\

@@ -3,7 +3,7 @@
 //! A stage that another seed has trained takes as long again. Before that, its cells times the seconds of a cell of
 //! this run's stages, or of a few steps that are timed on the run's own data; what a method adds is then a guess.
 
-use crate::batch::{Example, draw_cells, into_parts, step_parts};
+use crate::batch::{Example, Origin, draw_cells, into_parts, step_parts};
 use crate::checkpoint;
 use crate::costs::{self, Cost};
 use crate::embed::evaluation_key;
@@ -135,19 +135,24 @@ fn added(run: &Run, method: &MethodSettings, stage: usize) -> (usize, f64) {
     let (mut cells, mut factor) = (0, 1.0);
     for ingredient in &method.0 {
         match ingredient {
-            Ingredient::FineTune {} | Ingredient::Focus {} => {}
             Ingredient::Joint {} => cells += (1..stage).map(of).sum::<usize>(),
             Ingredient::Replay(it) => {
                 cells += (usize::from(!it.base)..stage).map(|j| it.cells_of(j, &run.stages)).sum::<usize>();
             }
-            Ingredient::Prototypes(it) => factor *= 1.0 + it.share,
-            Ingredient::Derpp(it) => factor *= 1.0 + it.share,
-            Ingredient::Agem(_) => factor *= 2.0,
-            Ingredient::Distill { .. } | Ingredient::Imagine(_) | Ingredient::Features(_) => {
-                factor *= TEACHER
-            }
+            Ingredient::Prototypes(it) => factor += it.share,
+            Ingredient::Derpp(it) => factor += it.share,
+            Ingredient::Agem(_) => factor += 1.0,
+            Ingredient::FineTune {}
+            | Ingredient::Focus {}
+            | Ingredient::Distill { .. }
+            | Ingredient::Imagine(_)
+            | Ingredient::Features(_) => {}
             _ => factor *= PARAMETERS,
         }
+    }
+    let method = method.build();
+    if [Origin::Data, Origin::Drawn].into_iter().any(|of| method.asks_teacher(of)) {
+        factor *= TEACHER;
     }
     (cells, factor)
 }

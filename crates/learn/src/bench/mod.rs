@@ -130,6 +130,23 @@ mod tests {
     }
 
     #[test]
+    fn the_benchmarks_that_come_with_genil_can_be_read() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut found = 0;
+        for entry in std::fs::read_dir(configs).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("bench-") && name.ends_with(".toml") {
+                Bench::read(&path).unwrap();
+                found += 1;
+            } else if name.ends_with(".toml") && !name.starts_with("plan-") {
+                RunSettings::read(&path).unwrap();
+            }
+        }
+        assert!(found > 0);
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_setting() {
         let error = |from: &str, to: &str| Bench::parse(&TEXT.replace(from, to)).unwrap_err().to_string();
         let unknown = error("train.epochs", "train.epoch");

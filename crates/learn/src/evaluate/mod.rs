@@ -5,9 +5,11 @@
 //! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
 //! * [`maps`]: where the cells lie before and after, laid out in the plane by [`mod@layout`]: `embedding.csv`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
+//! * [`drift`]: how far each model has moved since older stages: `drift.csv`.
 //! * [`mod@paired`]: methods against references: `paired.csv`.
 
 pub mod classification;
+pub mod drift;
 pub mod layout;
 pub mod maps;
 pub mod paired;
@@ -42,7 +44,8 @@ pub fn evaluate(run: &Run, progress: &dyn Progress) -> Result<()> {
     }
     progress.end();
     scores::write(run)?;
-    maps::write(run, progress)
+    maps::write(run, progress)?;
+    if run.settings.evaluate.drift { drift::write(run, progress) } else { Ok(()) }
 }
 
 /// Every model that is measured: the trained ones, then the untrained baselines of forward transfer.

@@ -57,7 +57,7 @@ pub fn errors(run: &Run, engine: &mut dyn Engine, stage: usize, set: usize) -> R
 }
 
 /// At most `most` cells (0: all), by a draw that is the same for every model.
-fn some_of(cells: &[CellRef], most: usize, set: usize) -> Vec<CellRef> {
+pub(super) fn some_of(cells: &[CellRef], most: usize, set: usize) -> Vec<CellRef> {
     if most == 0 || cells.len() <= most {
         return cells.to_vec();
     }
