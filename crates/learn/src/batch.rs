@@ -15,6 +15,15 @@ pub struct Example {
     pub cell: CellRef,
     /// Its genes: those of its own stage, or of all stages so far.
     pub shown: Shown,
+    /// The stage whose specific genes are always among its tokens; `None` draws all genes alike.
+    pub first: Option<usize>,
+}
+
+impl Example {
+    /// A cell whose genes are drawn alike.
+    pub fn new(cell: CellRef, shown: Shown) -> Self {
+        Self { cell, shown, first: None }
+    }
 }
 
 /// Where a cell of a step comes from.
@@ -188,7 +197,7 @@ pub fn draw_cells(
 ) -> Vec<StepCell> {
     let key = Key::new(seed, Purpose::Sample).with(stage as u64).with(epoch as u64);
     let one = |e: &Example| {
-        let what = (e.shown, Masking::Random);
+        let what = (e.shown, e.first.map_or(Masking::Random, Masking::RandomFirst));
         StepCell::data(draw(&stages.stores, &stages.partition, &settings.tokens, e.cell, what, key))
     };
     examples.par_iter().map(one).collect()
@@ -269,7 +278,7 @@ mod tests {
 
     #[test]
     fn added_examples_leave_the_order_of_the_others() {
-        let example = |row| Example { cell: CellRef { store: 0, row }, shown: Shown::Stage(1) };
+        let example = |row| Example::new(CellRef { store: 0, row }, Shown::Stage(1));
         let few: Vec<Example> = (0..50).map(example).collect();
         let more: Vec<Example> = (0..80).map(example).collect();
         let key = Key::new(0, Purpose::Order);

@@ -141,6 +141,7 @@ fn added(run: &Run, method: &MethodSettings, stage: usize) -> (usize, f64) {
                 cells += (usize::from(!it.base)..stage).map(|j| it.cells_of(j, &run.stages)).sum::<usize>();
             }
             Ingredient::Prototypes(it) => factor *= 1.0 + it.share,
+            Ingredient::Focus {} => {}
             Ingredient::Derpp(it) => factor *= 1.0 + it.share,
             Ingredient::Agem(_) => factor *= 2.0,
             Ingredient::Distill { .. } | Ingredient::Imagine(_) | Ingredient::Features(_) => {
@@ -174,7 +175,7 @@ impl Speed {
         let key = Key::new(seed, Purpose::Dropout);
         let shown = Shown::Stage(stage);
         let training = seconds_of_a_cell(cells, settings.train.batch, |cells| {
-            let examples: Vec<Example> = cells.iter().map(|&cell| Example { cell, shown }).collect();
+            let examples: Vec<Example> = cells.iter().map(|&cell| Example::new(cell, shown)).collect();
             let drawn = draw_cells(stages, settings, &examples, (seed, stage, 0));
             let parts = step_parts(&drawn, settings.train.part_tokens);
             let mut gradients = OutputGradients::default();

@@ -28,6 +28,7 @@ mod ema_teacher;
 mod exemplars;
 mod features;
 mod finetune;
+mod focus;
 mod freeze;
 mod gdumb;
 mod imagine;
@@ -56,6 +57,7 @@ pub use ema_teacher::{EmaTeacher, EmaTeacherSettings};
 pub use exemplars::Choice;
 pub use features::{FeatureSettings, Features, On};
 pub use finetune::FineTune;
+pub use focus::Focus;
 pub use freeze::{Freeze, FreezeSettings};
 pub use gdumb::Gdumb;
 pub use imagine::{Imagine, ImagineSettings};
@@ -105,7 +107,7 @@ impl Context<'_> {
 
     /// The training cells of one stage, each with the genes of `shown`.
     pub fn cells_of(&self, stage: usize, shown: Shown) -> Vec<Example> {
-        self.stages.cells[stage].train.iter().map(|&cell| Example { cell, shown }).collect()
+        self.stages.cells[stage].train.iter().map(|&cell| Example::new(cell, shown)).collect()
     }
 }
 

@@ -35,9 +35,7 @@ impl Method for Replay {
         examples: &mut Vec<Example>,
     ) -> Result<()> {
         self.stored.fill(0..context.stage, context, engine)?;
-        examples.extend(
-            self.stored.all().into_iter().map(|(of, cell)| Example { cell, shown: Shown::Stage(of) }),
-        );
+        examples.extend(self.stored.all().into_iter().map(|(of, cell)| Example::new(cell, Shown::Stage(of))));
         Ok(())
     }
 

@@ -7,9 +7,10 @@
 
 use super::{
     Agem, Average, AverageSettings, Composed, Derpp, DerppSettings, Distill, Ema, EmaSettings, EmaTeacher,
-    EmaTeacherSettings, EwcSettings, FeatureSettings, Features, FineTune, Freeze, FreezeSettings, Gdumb,
-    Imagine, ImagineSettings, Joint, L2, L2Settings, Lora, LoraSettings, MasSettings, Measured, Method,
-    PrototypeSettings, Prototypes, Replay, Si, SiSettings, StartRows, StartRowsSettings, StoredSettings,
+    EmaTeacherSettings, EwcSettings, FeatureSettings, Features, FineTune, Focus, Freeze, FreezeSettings,
+    Gdumb, Imagine, ImagineSettings, Joint, L2, L2Settings, Lora, LoraSettings, MasSettings, Measured,
+    Method, PrototypeSettings, Prototypes, Replay, Si, SiSettings, StartRows, StartRowsSettings,
+    StoredSettings,
 };
 use crate::batch::Origin;
 use genil_base::{Error, Result};
@@ -41,6 +42,8 @@ pub enum Ingredient {
     Prototypes(PrototypeSettings),
     /// Old genes put back into today's cells.
     Imagine(ImagineSettings),
+    /// The stage's own genes are drawn before others.
+    Focus {},
     /// Only the rows of new genes move.
     Freeze(FreezeSettings),
     /// The mean of the models before and after a stage.
@@ -103,7 +106,7 @@ impl Ingredient {
             Self::Replay(it) | Self::Agem(it) | Self::Gdumb(it) => it.check(),
             Self::EmaTeacher(it) => it.check(),
             Self::Lora(it) => it.check(),
-            Self::FineTune {} | Self::Joint {} => Ok(()),
+            Self::FineTune {} | Self::Joint {} | Self::Focus {} => Ok(()),
         }
     }
 
@@ -111,6 +114,7 @@ impl Ingredient {
         match self {
             Self::FineTune {} => Box::new(FineTune),
             Self::Joint {} => Box::new(Joint),
+            Self::Focus {} => Box::new(Focus),
             Self::Replay(it) => Box::new(Replay::new(it.clone())),
             Self::Distill { lambda } => Box::new(Distill::new(*lambda)),
             Self::Prototypes(it) => Box::new(Prototypes::new(it.clone())),
