@@ -8,3 +8,7 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 cargo test --workspace --locked
+# The reports that the tests left, in a real browser where there is one.
+if command -v python3 >/dev/null; then
+    python3 tools/report/check.py target/tmp/example-run/report.html target/tmp/example-benchmark/report.html
+fi

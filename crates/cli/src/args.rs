@@ -216,6 +216,9 @@ pub struct TrainArgs {
     /// Least time between two saved states of a stage, in seconds.
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     pub save_every: f64,
+    /// Keep TensorBoard event files of the losses in RUN/tensorboard while training.
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Say which stages would be trained, with how many steps, and train nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -5,6 +5,7 @@
 //! * [`stages`]: the plan with its stores opened: cells, genes and probes of every stage.
 //! * [`method`]: what a stage trains on and by which loss.
 //! * [`train_stage`]: one stage: batches, steps, resume.
+//! * [`tensorboard`]: its events, for a viewer.
 //! * [`chain`]: what decides a chain of models.
 //! * [`costs`]: what each stage cost.
 //! * [`run`]: the folder and the order of stages, methods and seeds.
@@ -26,6 +27,7 @@ pub mod progress;
 pub mod run;
 pub mod settings;
 pub mod stages;
+pub mod tensorboard;
 pub mod train_stage;
 
 pub use bench::Bench;

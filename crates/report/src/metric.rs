@@ -70,3 +70,29 @@ pub fn classification(run: &Run) -> Option<Metric> {
 pub fn measured(run: &Run) -> Vec<Metric> {
     KNOWN.into_iter().filter(|m| run.scores.iter().any(|s| s.metric == m.key)).collect()
 }
+
+/// The methods that `paired.csv` compares others with, fine-tuning first.
+pub fn baselines(run: &Run) -> Vec<usize> {
+    let mut all: Vec<usize> = run.paired.iter().map(|p| p.against).collect();
+    all.sort_unstable_by_key(|&m| (!run.manifest.methods[m].is_finetune(), m));
+    all.dedup();
+    all
+}
+
+/// The paired measures that have a figure of their own, with their names for people.
+pub const PAIRED: [(&str, &str); 4] = [
+    ("forgetting_mse", "forgetting, regression"),
+    ("forgetting_accuracy", "forgetting, classification"),
+    ("new_mse", "loss on newest genes"),
+    ("new_accuracy", "accuracy on newest classes"),
+];
+
+/// A paired measure's name for people.
+pub fn paired_title(metric: &str) -> String {
+    PAIRED.iter().find(|(key, _)| *key == metric).map_or(metric, |(_, title)| title).replace('_', " ")
+}
+
+/// The order of paired measures: those of [`PAIRED`] first.
+pub fn paired_rank(metric: &str) -> usize {
+    PAIRED.iter().position(|(key, _)| *key == metric).unwrap_or(PAIRED.len())
+}

@@ -4,9 +4,13 @@ use crate::args::TrainArgs;
 use crate::output::Output;
 use genil_base::{Error, Result};
 use genil_learn::train_stage::steps_of;
-use genil_learn::{Run, RunSettings, Stages};
+use genil_learn::{Run, RunSettings, Stages, tensorboard};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
+
+/// How soon a viewer sees what was learnt.
+const MIRROR_EVERY: Duration = Duration::from_secs(2);
 
 /// Trains whatever is not trained yet.
 pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
@@ -16,7 +20,11 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
         return dry_run(&settings, &folder, args.json, output);
     }
     let run = Run::begin(&folder, settings)?;
-    run.train(save_every, output.progress())?;
+    if args.tensorboard {
+        mirrored(&folder, || run.train(save_every, output.progress()))?;
+    } else {
+        run.train(save_every, output.progress())?;
+    }
     let trained = run.units().len();
     if args.json {
         return output.json(&serde_json::json!({"run": folder, "models": trained}));
@@ -26,6 +34,23 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
         folder = folder.display()
     ));
     Ok(())
+}
+
+/// Does `work` while the run's TensorBoard files follow its events, and brings them up to date at its end.
+fn mirrored(folder: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let follower = scope.spawn(move || {
+            // Ends when the sender is dropped; what fails in between is said at the end.
+            while stopped.recv_timeout(MIRROR_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let _ = tensorboard::mirror(folder);
+            }
+        });
+        let done = work();
+        drop(stop);
+        let _ = follower.join();
+        done.and(tensorboard::mirror(folder).map(|_| ()))
+    })
 }
 
 /// The settings, and the folder that they run in.

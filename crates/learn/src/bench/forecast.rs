@@ -135,7 +135,7 @@ fn added(run: &Run, method: &MethodSettings, stage: usize) -> (usize, f64) {
     let (mut cells, mut factor) = (0, 1.0);
     for ingredient in &method.0 {
         match ingredient {
-            Ingredient::FineTune {} => {}
+            Ingredient::FineTune {} | Ingredient::Focus {} => {}
             Ingredient::Joint {} => cells += (1..stage).map(of).sum::<usize>(),
             Ingredient::Replay(it) => {
                 cells += (usize::from(!it.base)..stage).map(|j| it.cells_of(j, &run.stages)).sum::<usize>();

@@ -3,10 +3,13 @@
 //! * [`regression`]: `L[k][j]`, masked values of `G_j` predicted by the model of stage `k`.
 //! * [`classification`]: `A[k][j]`, classes of the data set of stage `j` told from cell embeddings.
 //! * [`mod@unit`]: both for one model, kept in its folder as `scores.json`.
+//! * [`maps`]: where the cells lie before and after, laid out in the plane by [`mod@layout`]: `embedding.csv`.
 //! * [`scores`]: all of them together: `scores.csv`, `genes.csv`, `confusion.csv`, `summary.csv`.
 //! * [`mod@paired`]: methods against references: `paired.csv`.
 
 pub mod classification;
+pub mod layout;
+pub mod maps;
 pub mod paired;
 pub mod regression;
 pub mod scores;
@@ -38,7 +41,8 @@ pub fn evaluate(run: &Run, progress: &dyn Progress) -> Result<()> {
         progress.advance(1, &format!("seed {seed} · {} · stage {stage}", run.chain(method, stage)));
     }
     progress.end();
-    scores::write(run)
+    scores::write(run)?;
+    maps::write(run, progress)
 }
 
 /// Every model that is measured: the trained ones, then the untrained baselines of forward transfer.

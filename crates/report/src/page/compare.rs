@@ -1,6 +1,6 @@
 //! Several runs side by side: their answers, their numbers, and in what they differ.
 
-use super::overview::table;
+use super::table::table;
 use super::{head, matrices};
 use crate::charts::{Figure, XMLNS};
 use crate::metric;
@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeSet;
 
 /// The whole page; `names` and `figures` (the trade-off of each run) in the order of `runs`.
-pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> String {
+pub fn html(runs: &[Run], names: &[String], figures: &[Vec<Figure>]) -> String {
     let title = format!("{} side by side", wording::counted(runs.len(), "run"));
     let named = || names.iter().zip(runs);
     let page = html! {
@@ -32,8 +32,8 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> Strin
                             }
                         }
                         div.heats {
-                            @for (name, figure) in names.iter().zip(figures) {
-                                @if let Some(figure) = figure {
+                            @for (name, figures) in names.iter().zip(figures) {
+                                @for figure in figures {
                                     figure {
                                         figcaption { b { (name) } " " (figure.caption) }
                                         (PreEscaped(figure.svg.replacen(XMLNS, "", 1)))

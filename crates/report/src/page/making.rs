@@ -1,6 +1,6 @@
 //! What the figures stand on: command, data, stages, settings, hashes.
 
-use super::overview::table;
+use super::table::table;
 use crate::run::{Run, SummaryRow};
 use genil_score::{Cell, Table};
 use maud::{Markup, html};
@@ -24,11 +24,12 @@ pub fn section(run: &Run) -> Markup {
         h3 { "Data" }
         (stores(run))
         @if !run.summary.is_empty() {
-            h3 { "All figures over seeds" }
+            details { summary { "All figures over seeds" }
             p.note { "From summary.csv. Backward transfer above 0: later stages helped, base genes counted; intransigence:
                 loss on the newest genes beyond that of joint training; best: forgetting from the best score instead of the
                 first." }
-            (table(&summary(&run.summary)))
+            (table(&summary(&run.summary)).sortable())
+            }
         }
         @if !run.costs.is_empty() {
             details { summary { "Costs" } (table(&costs(run))) }
@@ -53,7 +54,7 @@ fn stages(run: &Run) -> Markup {
             [Cell::Text(s.index.to_string()), s.name.as_str().into()].into_iter().chain(counts).collect(),
         );
     }
-    table(&of)
+    html! { (table(&of)) }
 }
 
 fn stores(run: &Run) -> Markup {
@@ -62,7 +63,7 @@ fn stores(run: &Run) -> Markup {
         let (name, print) = (s.name.as_str(), s.fingerprint.as_str());
         of.rows.push(vec![name.into(), Cell::Count(s.cells), Cell::Count(s.genes), print.into()]);
     }
-    table(&of)
+    html! { (table(&of)) }
 }
 
 /// One row per measure, one column per method.

@@ -2,16 +2,22 @@
 //! inside the folder.
 
 mod confusion;
+mod drift;
+mod embedding;
 mod events;
 mod genes;
 mod manifest;
+mod paired;
 mod rows;
 mod scores;
 
 pub use confusion::Confusion;
+pub use drift::Drift;
+pub use embedding::Place;
 pub use events::{Curve, Point};
 pub use genes::GeneScore;
 pub use manifest::{Manifest, Method, Stage};
+pub use paired::Paired;
 pub use scores::{Cost, Score, SummaryRow};
 
 use genil_base::{Error, Result, files};
@@ -36,6 +42,12 @@ pub struct Run {
     pub curves: Vec<Curve>,
     /// `costs.csv`; empty when absent.
     pub costs: Vec<Cost>,
+    /// `paired.csv`; empty when absent.
+    pub paired: Vec<Paired>,
+    /// `embedding.csv`; empty when absent.
+    pub places: Vec<Place>,
+    /// `drift.csv`; empty when absent.
+    pub drift: Vec<Drift>,
     /// `run.toml` and `plan.toml` as (name, text), those that are there.
     pub texts: Vec<(&'static str, String)>,
 }
@@ -60,6 +72,9 @@ impl Run {
             genes: optional(folder, "genes.csv", |path| genes::read(path, &manifest))?,
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
             costs: optional(folder, "costs.csv", scores::read_costs)?,
+            paired: optional(folder, "paired.csv", |path| paired::read(path, &manifest))?,
+            places: optional(folder, "embedding.csv", |path| embedding::read(path, &manifest))?,
+            drift: optional(folder, "drift.csv", |path| drift::read(path, &manifest))?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
             manifest,

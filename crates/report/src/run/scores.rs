@@ -51,18 +51,13 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
     }
     rows::read(path, |row: ScoreRow| {
         let Some(value) = row.value else { return Ok(None) };
-        let nan = f64::NAN;
-        let score = match (row.low, row.high) {
-            (Some(low), Some(high)) if low <= high => Interval { value, low, high },
-            _ => Interval { value, low: nan, high: nan },
-        };
         Ok(Some(Score {
             method: manifest.method(&row.method)?,
             seed: manifest.seed(row.seed)?,
             stage: manifest.stage(row.stage)?,
             set: if row.gene_set == ALL { None } else { Some(manifest.set(&row.gene_set)?) },
             metric: row.metric,
-            score,
+            score: rows::interval(value, row.low, row.high),
         }))
     })
 }
