@@ -133,12 +133,14 @@ Examples:
 
 --stage STORE:LABEL[@COLUMN=VALUE|VALUE…] names a labelled data set: its classes rank the stage's genes, and test
 later what the model knows of them. Behind the @ stands which cells of --cells the stage is trained on (all,
-shared with the other stages, if nothing is said); @self trains it on the data set's own cells.")]
+shared with the other stages, if nothing is said); @self trains it on the data set's own cells. NAME@COLUMN=VALUE|…
+is a stage without a labelled data set: its genes are those that vary most among its own cells.")]
 pub struct PlanArgs {
     /// The store that the stages are trained on.
     #[arg(long, value_name = "STORE")]
     pub cells: PathBuf,
-    /// A stage: its labelled data set, its label column, and its cells; give it once for each stage, in order.
+    /// A stage: its labelled data set, its label column, and its cells, or NAME@CELLS; give it once for each stage, in
+    /// order.
     #[arg(long = "stage", required = true, value_name = "STORE:LABEL[@CELLS]")]
     pub stages: Vec<String>,
     /// The cells of the base stage [default: all, shared with the stages].
@@ -327,9 +329,27 @@ pub enum BenchWhat {
     Step(BenchStepArgs),
 }
 
+/// What products are computed in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PrecisionArg {
+    F32,
+    Bf16,
+}
+
+impl From<PrecisionArg> for genil_engine::Precision {
+    fn from(given: PrecisionArg) -> Self {
+        match given {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// `genil bench step`; the defaults are the paper's model.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --steps 5 --json")]
+#[command(
+    after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --precision f32 --threads 2 --steps 5 --json"
+)]
 pub struct BenchStepArgs {
     /// Cells of a step.
     #[arg(long, default_value_t = 16, value_name = "N")]
@@ -355,6 +375,12 @@ pub struct BenchStepArgs {
     /// Dropout probability.
     #[arg(long, default_value_t = 0.15, value_name = "P")]
     pub dropout: f32,
+    /// Share of genes asked for.
+    #[arg(long, default_value_t = 0.4, value_name = "P")]
+    pub masked: f64,
+    /// What products are computed in; bf16 needs AVX-512 BF16.
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Steps measured, after one that warms up.
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub steps: usize,

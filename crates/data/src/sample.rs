@@ -102,6 +102,8 @@ pub enum Masking {
     Random,
     /// Each gene of this stage by itself, with [`Sampling::mask`].
     RandomOf(usize),
+    /// Each position by itself; all genes of this stage are drawn first, the rest fills up to `S`.
+    RandomFirst(usize),
     /// Exactly the genes of this stage; all of them are drawn first, the rest fills up to `S`.
     GenesOf(usize),
 }
@@ -142,7 +144,10 @@ pub fn draw(
         .map(|(token, count)| (token, sampling.transform.value(count, total)))
         .collect();
 
-    let first = |token: u32| matches!(masking, Masking::GenesOf(stage) if partition.stage_of(token) == stage);
+    let first = |token: u32| match masking {
+        Masking::GenesOf(stage) | Masking::RandomFirst(stage) => partition.stage_of(token) == stage,
+        Masking::Nothing | Masking::Random | Masking::RandomOf(_) => false,
+    };
     tokens_of(genes, partition, sampling, (masking, first), key.with(cell.id()))
 }
 
@@ -164,7 +169,7 @@ pub fn tokens_of(
         .zip(&genes)
         .filter(|&(_, &(token, _))| match masking {
             Masking::Nothing => false,
-            Masking::Random => chance(token),
+            Masking::Random | Masking::RandomFirst(_) => chance(token),
             Masking::RandomOf(stage) => partition.stage_of(token) == stage && chance(token),
             Masking::GenesOf(stage) => partition.stage_of(token) == stage,
         })

@@ -15,6 +15,15 @@ pub struct Example {
     pub cell: CellRef,
     /// Its genes: those of its own stage, or of all stages so far.
     pub shown: Shown,
+    /// The stage whose specific genes are always among its tokens; `None` draws all genes alike.
+    pub first: Option<usize>,
+}
+
+impl Example {
+    /// A cell whose genes are drawn alike.
+    pub fn new(cell: CellRef, shown: Shown) -> Self {
+        Self { cell, shown, first: None }
+    }
 }
 
 /// Where a cell of a step comes from.
@@ -24,6 +33,8 @@ pub enum Origin {
     Data,
     /// A pseudo-cell that a method drew from aggregates.
     Drawn,
+    /// A stored cell with targets of its own.
+    Stored,
 }
 
 /// What a masked position asks for: each kind has a mean of its own in the loss.
@@ -33,6 +44,8 @@ pub enum Kind {
     Value,
     /// A drawn value of a pseudo-cell.
     Drawn,
+    /// A target that is stored with a cell.
+    Stored,
     /// A gene put into a cell by a method; only a teacher can say what its value would be.
     Imagined,
 }
@@ -46,14 +59,16 @@ pub struct StepCell {
     pub origin: Origin,
     /// Which of its tokens are imagined (all of them masked), ascending.
     pub imagined: Vec<u32>,
-    /// Weight of its drawn or imagined positions in the loss.
+    /// Weight of its drawn, stored or imagined positions in the loss.
     pub weight: f32,
+    /// What the value head and the cell head should give at each of its masked tokens; none: the hidden values.
+    pub targets: Vec<[f32; 2]>,
 }
 
 impl StepCell {
     /// A training cell.
     pub fn data(tokens: CellTokens) -> Self {
-        Self { tokens, origin: Origin::Data, imagined: Vec::new(), weight: 1.0 }
+        Self { tokens, origin: Origin::Data, imagined: Vec::new(), weight: 1.0, targets: Vec::new() }
     }
 }
 
@@ -66,6 +81,8 @@ pub struct Said {
     pub cell_value: Vec<f32>,
     /// `B × d` cell embeddings.
     pub embedding: Vec<f32>,
+    /// `layers × B × d` rows of `<cls>` after each layer, the lowest first.
+    pub layers: Vec<f32>,
 }
 
 /// A part of a step: a batch, and what both heads should say at the positions that it asks for.
@@ -95,10 +112,16 @@ impl Part {
 
     /// Appends a training cell behind a `<cls>`.
     pub fn push(&mut self, cell: &CellTokens) {
-        self.push_cell(cell, Origin::Data, &[], 1.0);
+        self.push_cell(cell, (Origin::Data, 1.0), &[], &[]);
     }
 
-    fn push_cell(&mut self, cell: &CellTokens, origin: Origin, imagined: &[u32], weight: f32) {
+    fn push_cell(
+        &mut self,
+        cell: &CellTokens,
+        (origin, weight): (Origin, f32),
+        imagined: &[u32],
+        targets: &[[f32; 2]],
+    ) {
         let mut tokens = Vec::with_capacity(cell.tokens.len() + 1);
         let mut values = Vec::with_capacity(cell.tokens.len() + 1);
         tokens.push(CLS);
@@ -106,16 +129,19 @@ impl Part {
         tokens.extend_from_slice(&cell.tokens);
         values.extend_from_slice(&cell.values);
         let asked: Vec<u32> = cell.masked.iter().map(|&p| p + 1).collect();
-        for &p in &asked {
+        for (i, &p) in asked.iter().enumerate() {
             let kind = match origin {
                 _ if imagined.binary_search(&(p - 1)).is_ok() => Kind::Imagined,
                 Origin::Data => Kind::Value,
                 Origin::Drawn => Kind::Drawn,
+                Origin::Stored => Kind::Stored,
             };
+            let hidden = values[p as usize];
+            let [value, cell_value] = targets.get(i).copied().unwrap_or([hidden; 2]);
             self.kind.push(kind);
             self.weight.push(if kind == Kind::Value { 1.0 } else { weight });
-            self.truth.push(values[p as usize]);
-            self.cell_truth.push(values[p as usize]);
+            self.truth.push(value);
+            self.cell_truth.push(cell_value);
             values[p as usize] = MASKED;
         }
         self.origin.push(origin);
@@ -171,7 +197,7 @@ pub fn draw_cells(
 ) -> Vec<StepCell> {
     let key = Key::new(seed, Purpose::Sample).with(stage as u64).with(epoch as u64);
     let one = |e: &Example| {
-        let what = (e.shown, Masking::Random);
+        let what = (e.shown, e.first.map_or(Masking::Random, Masking::RandomFirst));
         StepCell::data(draw(&stages.stores, &stages.partition, &settings.tokens, e.cell, what, key))
     };
     examples.par_iter().map(one).collect()
@@ -185,7 +211,7 @@ pub fn step_parts(cells: &[StepCell], part_tokens: usize) -> Vec<Part> {
         |c| &c.tokens,
         part_tokens,
         |part, c| {
-            part.push_cell(&c.tokens, c.origin, &c.imagined, c.weight);
+            part.push_cell(&c.tokens, (c.origin, c.weight), &c.imagined, &c.targets);
         },
     )
 }
@@ -252,7 +278,7 @@ mod tests {
 
     #[test]
     fn added_examples_leave_the_order_of_the_others() {
-        let example = |row| Example { cell: CellRef { store: 0, row }, shown: Shown::Stage(1) };
+        let example = |row| Example::new(CellRef { store: 0, row }, Shown::Stage(1));
         let few: Vec<Example> = (0..50).map(example).collect();
         let more: Vec<Example> = (0..80).map(example).collect();
         let key = Key::new(0, Purpose::Order);

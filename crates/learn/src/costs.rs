@@ -73,11 +73,14 @@ impl Kept {
         if method.is_joint() {
             cells = stages.cells[..stage].iter().skip(1).flat_map(|cells| &cells.train).copied().collect();
         }
-        let counts = cells.iter().map(|cell| {
-            COUNT_BYTES * stages.stores[usize::from(cell.store)].cell(cell.row as usize).genes.len() as u64
-        });
-        Ok(Self { cells: cells.len(), bytes: counts.sum::<u64>() + memory_files(folder)? })
+        let counts: u64 = cells.iter().map(|&cell| bytes_of_cell(stages, cell)).sum();
+        Ok(Self { cells: cells.len(), bytes: counts + memory_files(folder)? })
     }
+}
+
+/// Bytes of the counts of one kept cell.
+pub fn bytes_of_cell(stages: &Stages, cell: CellRef) -> u64 {
+    COUNT_BYTES * stages.stores[usize::from(cell.store)].cell(cell.row as usize).genes.len() as u64
 }
 
 /// Bytes of the files `memory.*` in a folder.

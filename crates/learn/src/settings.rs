@@ -89,6 +89,17 @@ pub enum Schedule {
     Cosine,
 }
 
+impl Schedule {
+    /// The rate beside the one that a stage begins with, once `share` of its steps is over, in 0..1.
+    pub fn factor(self, share: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Linear => 1.0 - share,
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
+        }
+    }
+}
+
 /// What is measured afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -177,18 +177,45 @@ impl Rate {
             return self.base * (step + 1) as f64 / self.warmup as f64;
         }
         let share = (step - self.warmup) as f64 / (self.steps - self.warmup).max(1) as f64;
-        self.base
-            * match self.schedule {
-                Schedule::Constant => 1.0,
-                Schedule::Linear => 1.0 - share,
-                Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
-            }
+        self.base * self.schedule.factor(share)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::testing::train;
+    use crate::{RunSettings, Silent};
+
+    #[test]
+    fn a_stage_that_was_cut_ends_as_if_it_had_not_been_whatever_the_method() {
+        let run = train("no = { method = 'finetune' }");
+        for method in [
+            "{ method = 'ema', decay = 0.9 }",
+            "{ method = 'si' }",
+            "{ method = 'lora' }",
+            "[{ method = 'distill', lambda = 1.0 }, { method = 'ema-teacher', decay = 0.5 }]",
+            "[{ method = 'start-rows' }, { method = 'freeze', share = 0.9 }, { method = 'average' }]",
+            "[{ method = 'l2' }, { method = 'ewc', cells = 9 }, { method = 'mas', cells = 9 }]",
+            "[{ method = 'agem', cells = 9 }, { method = 'derpp', cells = 9 }]",
+            "[{ method = 'prototypes' }, { method = 'imagine' }, { method = 'features', on = 'both' }]",
+            "{ method = 'gdumb', cells = 9 }",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = RunSettings::parse(&format!("plan = 'p'\n[methods]\nit = {method}")).unwrap();
+            // The state of the last event but one stays in the folder: the second run goes on from there.
+            let through = || {
+                let (mut method, mut engine) = (settings.methods["it"].build(), run.engine_before("no", 2));
+                let quiet: (&str, &dyn Progress) = ("", &Silent);
+                train_stage(run.context(2), &mut *method, &mut *engine, folder.path(), Duration::ZERO, quiet)
+                    .unwrap();
+                (engine.parameters().clone(), method.memory())
+            };
+            let whole = through();
+            assert!(checkpoint::has_state(folder.path()));
+            assert!(through() == whole, "{method}");
+        }
+    }
 
     #[test]
     fn the_rate_warms_up_on_the_base_stage_only_and_then_follows_its_schedule() {

@@ -25,12 +25,13 @@ fn run_step(args: &BenchStepArgs, output: &Output) -> Result<()> {
         heads: args.heads,
         ffn: args.ffn,
         dropout: args.dropout,
-        ..ModelConfig::default()
+        precision: args.precision.into(),
     };
     model.check()?;
     let settings = BenchSettings {
         cells: args.cells,
         genes: args.genes,
+        masked: args.masked,
         vocabulary: args.vocabulary,
         steps: args.steps,
         threads: rayon::current_num_threads(),

@@ -129,17 +129,24 @@ fn seconds_of(run: &Run, costs: &[Cost], speed: &Speed, method: &str, stage: usi
 fn added(run: &Run, method: &MethodSettings, stage: usize) -> (usize, f64) {
     /// A forward pass of the previous model, beside a step's forward and backward pass.
     const TEACHER: f64 = 1.35;
+    /// A few passes over the parameters.
+    const PARAMETERS: f64 = 1.1;
     let of = |stage: usize| run.stages.cells[stage].train.len();
     let (mut cells, mut factor) = (0, 1.0);
     for ingredient in &method.0 {
         match ingredient {
-            Ingredient::FineTune {} => {}
+            Ingredient::FineTune {} | Ingredient::Focus {} => {}
             Ingredient::Joint {} => cells += (1..stage).map(of).sum::<usize>(),
-            Ingredient::Replay { cells: each, base, .. } => {
-                cells += (usize::from(!base)..stage).map(|j| (*each).min(of(j))).sum::<usize>();
+            Ingredient::Replay(it) => {
+                cells += (usize::from(!it.base)..stage).map(|j| it.cells_of(j, &run.stages)).sum::<usize>();
             }
             Ingredient::Prototypes(it) => factor *= 1.0 + it.share,
-            _ => factor *= TEACHER,
+            Ingredient::Derpp(it) => factor *= 1.0 + it.share,
+            Ingredient::Agem(_) => factor *= 2.0,
+            Ingredient::Distill { .. } | Ingredient::Imagine(_) | Ingredient::Features(_) => {
+                factor *= TEACHER
+            }
+            _ => factor *= PARAMETERS,
         }
     }
     (cells, factor)
@@ -167,7 +174,7 @@ impl Speed {
         let key = Key::new(seed, Purpose::Dropout);
         let shown = Shown::Stage(stage);
         let training = seconds_of_a_cell(cells, settings.train.batch, |cells| {
-            let examples: Vec<Example> = cells.iter().map(|&cell| Example { cell, shown }).collect();
+            let examples: Vec<Example> = cells.iter().map(|&cell| Example::new(cell, shown)).collect();
             let drawn = draw_cells(stages, settings, &examples, (seed, stage, 0));
             let parts = step_parts(&drawn, settings.train.part_tokens);
             let mut gradients = OutputGradients::default();

@@ -89,7 +89,7 @@ impl Method for Ema {
     }
 
     fn resume(&mut self, progress: Tensors) -> Result<()> {
-        self.average = progress;
+        weights::change(&mut self.average, &progress, |now, then| *now = then);
         Ok(())
     }
 }

@@ -1,15 +1,13 @@
 //! Which cells of a stage are stored for later.
 
 use super::Context;
-use crate::batch::StepCell;
 use crate::embed::embed;
 use genil_base::Result;
 use genil_base::random::{Key, Purpose};
 use genil_data::CellRef;
 use genil_data::partition::NONE;
-use genil_data::sample::{Masking, Shown, draw};
+use genil_data::sample::Shown;
 use genil_engine::Engine;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// How stored cells are chosen.
@@ -44,17 +42,6 @@ pub fn choose(
         Choice::GeneCoverage => coverage(&genes_of_stage(cells, of, context), n),
     };
     Ok(chosen.into_iter().map(|i| cells[i]).collect())
-}
-
-/// Stored cells as training cells: each with the genes that its stage showed, drawn and masked under `key`.
-pub fn draw_stored(context: Context<'_>, cells: &[(usize, CellRef)], key: Key) -> Vec<StepCell> {
-    let Context { stages, settings, .. } = context;
-    let one = |(i, &(of, cell)): (usize, &(usize, CellRef))| {
-        let what = (Shown::Stage(of), Masking::Random);
-        let key = key.with(i as u64);
-        StepCell::data(draw(&stages.stores, &stages.partition, &settings.tokens, cell, what, key))
-    };
-    cells.par_iter().enumerate().map(one).collect()
 }
 
 /// The cells with the least random numbers: a larger `n` contains a smaller one's choice.

@@ -36,17 +36,18 @@ impl Loss {
 }
 
 /// The mean over the `P` masked positions of the step, `1/P Σ (value − truth)² + 1/P Σ (cell_value − truth)²`
-/// (Qi et al., AAAI 2026, arXiv 2511.13762). Positions of pseudo-cells and imagined positions have weighted
+/// (Qi et al., AAAI 2026, arXiv 2511.13762). Positions of pseudo-cells and stored or imagined ones have weighted
 /// means of their own, which count as added.
 pub fn prediction_loss(step: &Step<'_>, outputs: &Outputs, gradients: &mut OutputGradients) -> Loss {
     let part = step.part();
     let partition = &step.context.stages.partition;
     let share = |kind| 1.0 / step.count_kind(kind).max(1) as f64;
-    let shares = [Kind::Value, Kind::Drawn, Kind::Imagined].map(|kind| (kind, share(kind)));
+    let shares = [Kind::Value, Kind::Drawn, Kind::Stored, Kind::Imagined].map(|kind| (kind, share(kind)));
     let mut loss = Loss::default();
     gradients.value.clear();
     gradients.cell_value.clear();
     gradients.embedding.clear();
+    gradients.layers.clear();
     for (i, &kind) in part.kind.iter().enumerate() {
         let share = shares.iter().find(|(of, _)| *of == kind).map_or(0.0, |(_, share)| *share);
         let weight = share * f64::from(part.weight[i]);

@@ -11,20 +11,29 @@
 //! References, to compare with and to combine:
 //! * [`Freeze`]: only the rows of new genes move. [`StartRows`]: these rows begin as means of base rows.
 //! * [`Average`]: the mean of the models before and after a stage. [`Ema`]: a moving average within a stage.
-//! * [`L2`], [`Measured`] (EWC, MAS), [`Si`]: pulls to old values.
+//! * [`L2`], [`Measured`] (EWC, MAS), [`Si`]: pulls to old values. [`Lora`]: matrices move by low-rank updates only.
+//! * [`Features`]: agreement of cell embeddings. [`EmaTeacher`]: the teacher follows the model.
+//! * [`Derpp`], [`Agem`], [`Gdumb`]: other uses of stored cells.
 //!
 //! `settings` has their names in `run.toml`; [`Composed`] makes several of them one; `teacher` is the frozen
 //! previous model, asked once for all that want to know; [`Memory`] is what they keep for later stages.
 
+mod agem;
 mod average;
 mod composed;
+mod derpp;
 mod distill;
 mod ema;
+mod ema_teacher;
 mod exemplars;
+mod features;
 mod finetune;
+mod focus;
 mod freeze;
+mod gdumb;
 mod imagine;
 mod joint;
+mod lora;
 mod loss;
 mod memory;
 mod prototypes;
@@ -32,20 +41,28 @@ mod pull;
 mod replay;
 mod settings;
 mod start_rows;
+mod stored;
 mod teacher;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod weights;
 
+pub use agem::Agem;
 pub use average::{Average, AverageSettings};
 pub use composed::Composed;
+pub use derpp::{Derpp, DerppSettings};
 pub use distill::Distill;
 pub use ema::{Ema, EmaSettings};
+pub use ema_teacher::{EmaTeacher, EmaTeacherSettings};
 pub use exemplars::Choice;
+pub use features::{FeatureSettings, Features, On};
 pub use finetune::FineTune;
+pub use focus::Focus;
 pub use freeze::{Freeze, FreezeSettings};
+pub use gdumb::Gdumb;
 pub use imagine::{Imagine, ImagineSettings};
 pub use joint::Joint;
+pub use lora::{Lora, LoraSettings, Matrices};
 pub use loss::{Loss, prediction_loss};
 pub use memory::Memory;
 pub use prototypes::{PrototypeSettings, Prototypes};
@@ -53,6 +70,7 @@ pub use pull::{EwcSettings, L2, L2Settings, MasSettings, Measured, Si, SiSetting
 pub use replay::Replay;
 pub use settings::{Ingredient, MethodSettings};
 pub use start_rows::{RowsFrom, StartRows, StartRowsSettings};
+pub use stored::StoredSettings;
 pub use teacher::Teacher;
 
 use crate::batch::{Example, Kind, Origin, Part, StepCell};
@@ -89,7 +107,7 @@ impl Context<'_> {
 
     /// The training cells of one stage, each with the genes of `shown`.
     pub fn cells_of(&self, stage: usize, shown: Shown) -> Vec<Example> {
-        self.stages.cells[stage].train.iter().map(|&cell| Example { cell, shown }).collect()
+        self.stages.cells[stage].train.iter().map(|&cell| Example::new(cell, shown)).collect()
     }
 }
 

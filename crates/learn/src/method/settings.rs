@@ -6,10 +6,13 @@
 //! ```
 
 use super::{
-    Average, AverageSettings, Choice, Composed, Distill, Ema, EmaSettings, EwcSettings, FineTune, Freeze,
-    FreezeSettings, Imagine, ImagineSettings, Joint, L2, L2Settings, MasSettings, Measured, Method,
-    PrototypeSettings, Prototypes, Replay, Si, SiSettings, StartRows, StartRowsSettings,
+    Agem, Average, AverageSettings, Composed, Derpp, DerppSettings, Distill, Ema, EmaSettings, EmaTeacher,
+    EmaTeacherSettings, EwcSettings, FeatureSettings, Features, FineTune, Focus, Freeze, FreezeSettings,
+    Gdumb, Imagine, ImagineSettings, Joint, L2, L2Settings, Lora, LoraSettings, MasSettings, Measured,
+    Method, PrototypeSettings, Prototypes, Replay, Si, SiSettings, StartRows, StartRowsSettings,
+    StoredSettings,
 };
+use crate::batch::Origin;
 use genil_base::{Error, Result};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
@@ -29,16 +32,7 @@ pub enum Ingredient {
     /// All cells of stages 1..k with all genes seen so far.
     Joint {},
     /// Stored cells of earlier stages.
-    Replay {
-        /// Stored cells of each earlier stage.
-        cells: usize,
-        /// How they are chosen.
-        #[serde(default)]
-        choose: Choice,
-        /// Whether cells of the base stage are stored too.
-        #[serde(default)]
-        base: bool,
-    },
+    Replay(StoredSettings),
     /// Agreement with the frozen previous model.
     Distill {
         /// Weight of the agreement.
@@ -48,6 +42,8 @@ pub enum Ingredient {
     Prototypes(PrototypeSettings),
     /// Old genes put back into today's cells.
     Imagine(ImagineSettings),
+    /// The stage's own genes are drawn before others.
+    Focus {},
     /// Only the rows of new genes move.
     Freeze(FreezeSettings),
     /// The mean of the models before and after a stage.
@@ -65,15 +61,24 @@ pub enum Ingredient {
     Si(SiSettings),
     /// Memory-aware synapses.
     Mas(MasSettings),
+    /// Agreement of cell embeddings with the frozen previous model.
+    Features(FeatureSettings),
+    /// Stored cells with stored outputs.
+    Derpp(DerppSettings),
+    /// Gradients that do not point against stored cells.
+    Agem(StoredSettings),
+    /// A new model of stored cells alone.
+    Gdumb(StoredSettings),
+    /// The teacher of other ingredients follows the model.
+    #[serde(rename = "ema-teacher")]
+    EmaTeacher(EmaTeacherSettings),
+    /// Matrices move by low-rank updates only.
+    Lora(LoraSettings),
 }
 
 impl Ingredient {
     fn check(&self) -> Result<()> {
         match self {
-            Self::Replay { cells: 0, .. } => {
-                Err(Error::new("replay needs cells of at least 1")
-                    .help("without stored cells it is 'finetune'"))
-            }
             Self::Distill { lambda } => positive("lambda", *lambda),
             Self::Prototypes(it) => {
                 positive("lambda", it.lambda)?;
@@ -96,7 +101,12 @@ impl Ingredient {
             Self::Ewc(it) => it.check(),
             Self::Si(it) => it.check(),
             Self::Mas(it) => it.check(),
-            Self::FineTune {} | Self::Joint {} | Self::Replay { .. } => Ok(()),
+            Self::Features(it) => it.check(),
+            Self::Derpp(it) => it.check(),
+            Self::Replay(it) | Self::Agem(it) | Self::Gdumb(it) => it.check(),
+            Self::EmaTeacher(it) => it.check(),
+            Self::Lora(it) => it.check(),
+            Self::FineTune {} | Self::Joint {} | Self::Focus {} => Ok(()),
         }
     }
 
@@ -104,7 +114,8 @@ impl Ingredient {
         match self {
             Self::FineTune {} => Box::new(FineTune),
             Self::Joint {} => Box::new(Joint),
-            Self::Replay { cells, choose, base } => Box::new(Replay::new(*cells, *choose, *base)),
+            Self::Focus {} => Box::new(Focus),
+            Self::Replay(it) => Box::new(Replay::new(it.clone())),
             Self::Distill { lambda } => Box::new(Distill::new(*lambda)),
             Self::Prototypes(it) => Box::new(Prototypes::new(it.clone())),
             Self::Imagine(it) => Box::new(Imagine::new(it.clone())),
@@ -116,6 +127,12 @@ impl Ingredient {
             Self::Ewc(it) => Box::new(Measured::ewc(it.clone())),
             Self::Si(it) => Box::new(Si::new(it.clone())),
             Self::Mas(it) => Box::new(Measured::mas(it.clone())),
+            Self::Features(it) => Box::new(Features::new(it.clone())),
+            Self::Derpp(it) => Box::new(Derpp::new(it.clone())),
+            Self::Agem(it) => Box::new(Agem::new(it.clone())),
+            Self::Gdumb(it) => Box::new(Gdumb::new(it.clone())),
+            Self::EmaTeacher(it) => Box::new(EmaTeacher::new(it.clone())),
+            Self::Lora(it) => Box::new(Lora::new(it.clone())),
         }
     }
 }
@@ -163,7 +180,15 @@ impl MethodSettings {
             return Err(Error::new("a method without ingredients")
                 .help("give one, { method = \"finetune\" }, or a list of them"));
         }
-        self.0.iter().try_for_each(Ingredient::check)
+        self.0.iter().try_for_each(Ingredient::check)?;
+        let follows = self.0.iter().any(|it| matches!(it, Ingredient::EmaTeacher(_)));
+        let method = self.build();
+        if follows && ![Origin::Data, Origin::Drawn].into_iter().any(|of| method.asks_teacher(of)) {
+            return Err(Error::new("'ema-teacher' moves a teacher that no ingredient asks").help(
+                "add one that does: [{ method = \"distill\", lambda = 1.0 }, { method = \"ema-teacher\" }]",
+            ));
+        }
+        Ok(())
     }
 
     /// The method, at its beginning.
@@ -234,6 +259,28 @@ mod tests {
         assert!(file.one.is_joint() && !file.both.is_joint());
         let again: File = toml::from_str(&toml::to_string(&file).unwrap()).unwrap();
         assert_eq!(again, file);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        for wrong in [
+            "{ method = 'replay' }",
+            "{ method = 'replay', cells = 5, megabytes = 1.0 }",
+            "{ method = 'replay', megabytes = 0.0 }",
+            "{ method = 'agem', cells = 0 }",
+            "{ method = 'derpp', cells = 5, alpha = 0.0 }",
+            "{ method = 'freeze', share = 1.5 }",
+            "{ method = 'ema', decay = 1.0 }",
+            "{ method = 'lora', rank = 0 }",
+            "{ method = 'ema-teacher' }",
+            "[{ method = 'prototypes' }, { method = 'ema-teacher' }]",
+        ] {
+            let file: File =
+                toml::from_str(&format!("one = {wrong}\nboth = {{ method = 'joint' }}")).unwrap();
+            assert!(file.one.check().is_err(), "{wrong}");
+        }
+        let followed = TEXT.replace("'replay', cells = 5", "'ema-teacher'");
+        toml::from_str::<File>(&followed).unwrap().both.check().unwrap();
     }
 
     #[test]

@@ -28,19 +28,27 @@ impl Teacher {
     pub fn says(&mut self, part: &Part, wanted: impl Fn(Origin) -> bool) -> Result<Said> {
         let width = self.engine.config().width;
         let shown = Visible::of(part, |token| self.unknown.contains(&token), wanted);
-        let outputs = self.engine.predict(&shown.batch)?;
         let (asked, cells) = (part.truth.len(), part.origin.len());
         let mut said = Said {
             value: vec![f32::NAN; asked],
             cell_value: vec![f32::NAN; asked],
             embedding: vec![f32::NAN; cells * width],
+            layers: vec![f32::NAN; self.engine.config().layers * cells * width],
         };
+        let outputs = self.engine.predict(&shown.batch)?;
         for (place, &i) in shown.asked.iter().enumerate() {
             said.value[i] = outputs.value[place];
             said.cell_value[i] = outputs.cell_value[place];
         }
         for (embedding, &cell) in outputs.embedding.chunks_exact(width).zip(&shown.cells) {
             said.embedding[cell * width..][..width].copy_from_slice(embedding);
+        }
+        let of_all = said.layers.chunks_exact_mut(cells * width);
+        for (of_all, of_shown) in of_all.zip(outputs.layers.chunks_exact((shown.cells.len() * width).max(1)))
+        {
+            for (row, &cell) in of_shown.chunks_exact(width).zip(&shown.cells) {
+                of_all[cell * width..][..width].copy_from_slice(row);
+            }
         }
         Ok(said)
     }

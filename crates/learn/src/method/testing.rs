@@ -21,6 +21,7 @@ max_genes = 24
 epochs = 1
 batch = 8
 learning_rate = 5e-3
+log_every = 2
 [methods]
 ";
 

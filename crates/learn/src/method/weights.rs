@@ -2,6 +2,7 @@
 
 use super::Context;
 use genil_engine::{Engine, Tensors};
+use rayon::prelude::*;
 
 /// The name of the gene embedding among the parameters.
 pub const GENE_ROWS: &str = "gene_embedding.weight";
@@ -20,10 +21,14 @@ pub fn of_earlier_stages(engine: &dyn Engine, context: Context<'_>) -> Tensors {
 
 /// Calls `change` with each number of `of` and its partner in `others`. Arrays are paired by name, numbers by place;
 /// what has no partner (rows of genes that `others` lacks) stays.
-pub fn change(of: &mut Tensors, others: &Tensors, change: impl Fn(&mut f32, f32)) {
+pub fn change(of: &mut Tensors, others: &Tensors, change: impl Fn(&mut f32, f32) + Sync) {
+    const CHUNK: usize = 1 << 14;
     for tensor in of.iter_mut() {
         let Some(other) = others.get(&tensor.name) else { continue };
-        tensor.data.iter_mut().zip(&other.data).for_each(|(number, &other)| change(number, other));
+        let chunks = tensor.data.par_chunks_mut(CHUNK).zip(other.data.par_chunks(CHUNK));
+        chunks.for_each(|(numbers, others)| {
+            numbers.iter_mut().zip(others).for_each(|(number, &other)| change(number, other));
+        });
     }
 }
 

@@ -154,6 +154,7 @@ impl Method for Prototypes {
                 origin: Origin::Drawn,
                 imagined: Vec::new(),
                 weight: self.settings.lambda as f32,
+                targets: Vec::new(),
             }
         };
         cells.par_extend((0..count).into_par_iter().map(one));

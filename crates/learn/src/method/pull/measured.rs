@@ -11,8 +11,9 @@
 
 use super::Pull;
 use crate::batch::{Example, step_parts};
-use crate::method::exemplars::{Choice, choose, draw_stored};
+use crate::method::exemplars::{Choice, choose};
 use crate::method::settings::{base_or_later, positive, share_of_one};
+use crate::method::stored::draw_stored;
 use crate::method::{Context, Memory, Method, weights};
 use genil_base::Result;
 use genil_base::random::Key;

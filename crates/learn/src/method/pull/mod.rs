@@ -142,7 +142,7 @@ mod tests {
         };
         let free = moved(&head(&old), &head(&run.parameters("no", 2)));
         for method in ["ewc", "mas", "si"] {
-            assert_eq!(run.parameters(method, 1), old, "{method}");
+            assert!(run.parameters(method, 1) == old, "{method}");
             let held = moved(&head(&old), &head(&run.parameters(method, 2)));
             assert!(held < 0.25 * free, "{method}: {held} {free}");
         }

@@ -124,7 +124,7 @@ impl Method for Si {
     }
 
     fn resume(&mut self, progress: Tensors) -> Result<()> {
-        self.saved = progress;
+        weights::change(&mut self.saved, &progress, |now, then| *now = then);
         Ok(())
     }
 
