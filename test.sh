@@ -10,5 +10,6 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 cargo test --workspace --locked
 # The reports that the tests left, in a real browser where there is one.
 if command -v python3 >/dev/null; then
-    python3 tools/report/check.py target/tmp/example-run/report.html target/tmp/example-benchmark/report.html
+    python3 tools/report/check.py target/tmp/example-run/report.html target/tmp/example-benchmark/report.html \
+        target/tmp/example-both.html
 fi

@@ -21,7 +21,10 @@ fn a_run_killed_twenty_times_ends_as_an_undisturbed_one() {
     let train = |out: &str| {
         let mut command = genil();
         command.arg("train").arg(&settings).arg("--out").arg(folder.path().join(out));
-        command.args(["--save-every", "0", "--quiet"]).stderr(Stdio::null()).stdout(Stdio::null());
+        command
+            .args(["--save-every", "0", "--tensorboard", "--quiet"])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null());
         command
     };
 
@@ -76,6 +79,38 @@ fn one_thread_or_three_give_the_same_bytes() {
 }
 
 #[test]
+fn progress_for_a_pipeline_is_one_whole_object_a_line_without_colours() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = demo_plan(folder.path());
+    let settings = settings_file(folder.path(), &plan);
+    let out = folder.path().join("run");
+    let told = genil()
+        .args(["train", "--progress", "json", "--tensorboard"])
+        .arg(&settings)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert!(told.status.success());
+    let lines = String::from_utf8(told.stderr).unwrap();
+    let mut ended = 0;
+    for line in lines.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(object["done"].as_u64() <= object["total"].as_u64(), "{line}");
+        assert!(object["part"].as_str().is_some_and(|part| part.starts_with("seed 0")), "{line}");
+        ended += usize::from(object["event"] == "end");
+    }
+    let stages = contents(&out).keys().filter(|path| path.ends_with("model.json")).count();
+    assert_eq!(ended, stages);
+    let mirrors = contents(&out).keys().filter(|path| path.starts_with("tensorboard/")).count();
+    assert_eq!(mirrors, stages);
+    assert!(
+        !String::from_utf8(told.stdout).unwrap().contains('\x1b'),
+        "no colours where there is no terminal"
+    );
+}
+
+#[test]
 fn a_run_with_other_settings_is_refused_in_the_same_folder() {
     let folder = tempfile::tempdir().unwrap();
     let plan = demo_plan(folder.path());
@@ -115,7 +150,8 @@ fn a_run_that_grew_is_the_run_that_was_begun_with_everything() {
         .collect();
     let before = run(&few.replace("[evaluate]", "[evaluate]\nmax_genes = 96"), "grown");
     let grown = run(&whole, "grown");
-    let measured = |path: &str| path.ends_with("scores.json") || path.ends_with("drift.json");
+    let again = ["scores.json", "drift.json", "maps.json"];
+    let measured = |path: &str| again.iter().any(|file| path.ends_with(file));
     for (path, bytes) in before.iter().filter(|(path, _)| path.starts_with("models") && !measured(path)) {
         assert!(bytes == &grown[path], "{path} was trained again");
     }

@@ -5,11 +5,12 @@
 //! each position masked with probability 0.40. All draws are functions of a key and the gene's token,
 //! so they do not depend on the order of the genes, the batch or the thread.
 
-use crate::partition::NONE;
 use crate::{CellRef, GenePartition, Store};
 use genil_base::random::Key;
 use genil_base::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::LazyLock;
 
 /// From a raw count to the value that the model sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ impl Transform {
     pub fn value(self, count: f32, total: f32) -> f32 {
         let value = match self {
             Self::AsIs => count,
-            Self::Log1p => count.ln_1p(),
+            Self::Log1p => log1p(count),
             Self::Log1pCp10k => (count * (1e4 / total.max(f32::MIN_POSITIVE))).ln_1p(),
         };
         value.min(LARGEST_VALUE)
@@ -84,6 +85,16 @@ pub enum Shown {
 }
 
 impl Shown {
+    /// The tokens shown, in one range or two; [`NONE`](crate::partition::NONE) is in neither.
+    fn ranges(self, partition: &GenePartition) -> [Range<u32>; 2] {
+        let base = partition.tokens_of(0);
+        match self {
+            Self::Stage(0) => [base, 0..0],
+            Self::Stage(k) => [base, partition.tokens_of(k)],
+            Self::Through(k) => [base.start..partition.tokens_through(k) as u32, 0..0],
+        }
+    }
+
     /// Whether a gene of stage `of` is shown.
     pub fn shows(self, of: usize) -> bool {
         match self {
@@ -135,14 +146,14 @@ pub fn draw(
         Transform::Log1pCp10k => raw.values.iter().sum::<f32>(),
         Transform::Log1p | Transform::AsIs => 1.0,
     };
-    let genes: Vec<(u32, f32)> = raw
-        .genes
-        .iter()
-        .zip(raw.values)
-        .map(|(&gene, &count)| (map[gene as usize], count))
-        .filter(|&(token, _)| token != NONE && shown.shows(partition.stage_of(token)))
-        .map(|(token, count)| (token, sampling.transform.value(count, total)))
-        .collect();
+    let ranges = shown.ranges(partition);
+    let mut genes = Vec::with_capacity(raw.genes.len());
+    for (&gene, &count) in raw.genes.iter().zip(raw.values) {
+        let token = map[gene as usize];
+        if ranges.iter().any(|range| range.contains(&token)) {
+            genes.push((token, sampling.transform.value(count, total)));
+        }
+    }
 
     let first = |token: u32| match masking {
         Masking::GenesOf(stage) | Masking::RandomFirst(stage) => partition.stage_of(token) == stage,
@@ -179,6 +190,16 @@ pub fn tokens_of(
     CellTokens { tokens, values, masked }
 }
 
+/// `ln(1 + count)`; of whole numbers below 1024, as most counts are, from a table of the same values.
+fn log1p(count: f32) -> f32 {
+    static TABLE: LazyLock<Vec<f32>> = LazyLock::new(|| (0..1024u16).map(|n| f32::from(n).ln_1p()).collect());
+    let whole = count as usize;
+    match TABLE.get(whole) {
+        Some(&value) if whole as f32 == count => value,
+        _ => count.ln_1p(),
+    }
+}
+
 /// Keeps `most` genes: those that come `first`, then a draw without replacement, uniform or weighted with
 /// probability ½ each. Both draws keep the genes with the smallest arrival times of independent exponential
 /// clocks of rate 1 or `value - min + 1e-5` (Efraimidis and Spirakis 2006).
@@ -189,14 +210,19 @@ fn keep_at_most(genes: &mut Vec<(u32, f32)>, most: usize, key: Key, first: impl 
     let weighted = key.with(0).uniform(0) < 0.5;
     let least = genes.iter().fold(f32::INFINITY, |least, &(_, value)| least.min(value));
     let clock = key.with(2);
-    let mut timed: Vec<(f64, u32, f32)> = genes
-        .iter()
-        .map(|&(token, value)| {
-            let rate = if weighted { f64::from(value - least) + 1e-5 } else { 1.0 };
-            let time = if first(token) { -1.0 } else { -(1.0 - clock.uniform(u64::from(token))).ln() / rate };
-            (time, token, value)
-        })
-        .collect();
+    let time = |token: u32, value: f32| {
+        let u = clock.uniform(u64::from(token));
+        if first(token) {
+            -1.0
+        } else if weighted {
+            -(1.0 - u).ln() / (f64::from(value - least) + 1e-5)
+        } else {
+            // It rises with -ln(1 - u), and only the order counts.
+            u
+        }
+    };
+    let mut timed: Vec<(f64, u32, f32)> =
+        genes.iter().map(|&(token, value)| (time(token, value), token, value)).collect();
     timed.select_nth_unstable_by(most - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     genes.clear();
     genes.extend(timed[..most].iter().map(|&(_, token, value)| (token, value)));
@@ -244,6 +270,13 @@ mod tests {
             let mut drawn = genes(100);
             keep_at_most(&mut drawn, 10, Key::new(draw, Purpose::Sample), |token| token < 8);
             assert_eq!(drawn.iter().filter(|&&(token, _)| token < 8).count(), 6);
+        }
+    }
+
+    #[test]
+    fn logarithms_from_the_table_are_the_same_bits_as_computed_ones() {
+        for count in [0.0f32, 1.0, 2.5, 17.0, 1023.0, 1023.5, 1024.0, 1e9, f32::MAX] {
+            assert_eq!(log1p(count).to_bits(), count.ln_1p().to_bits());
         }
     }
 

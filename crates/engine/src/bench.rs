@@ -70,6 +70,8 @@ pub struct BenchReport {
     pub share_of_peak: f64,
     /// Bytes of buffers beyond parameters, gradients and Adam's moments.
     pub buffer_bytes: usize,
+    /// Bytes of the parameters; Adam's moments take twice as many, where genes have been met.
+    pub parameter_bytes: usize,
     /// Largest resident size of the process so far in bytes, where the system says (Linux).
     pub peak_resident_bytes: Option<u64>,
     /// Threads used.
@@ -115,6 +117,7 @@ fn measure(settings: &BenchSettings) -> Result<BenchReport> {
         peak_gflops: peak / 1e9,
         share_of_peak: flop / median / peak,
         buffer_bytes: engine.buffer_bytes(),
+        parameter_bytes: 4 * engine.parameters().count(),
         peak_resident_bytes: peak_resident(),
         threads: rayon::current_num_threads(),
         loss,

@@ -79,20 +79,10 @@ pub fn baselines(run: &Run) -> Vec<usize> {
     all
 }
 
-/// The paired measures that have a figure of their own, with their names for people.
+/// The paired measures that are shown, with their names for people.
 pub const PAIRED: [(&str, &str); 4] = [
     ("forgetting_mse", "forgetting, regression"),
     ("forgetting_accuracy", "forgetting, classification"),
     ("new_mse", "loss on newest genes"),
     ("new_accuracy", "accuracy on newest classes"),
 ];
-
-/// A paired measure's name for people.
-pub fn paired_title(metric: &str) -> String {
-    PAIRED.iter().find(|(key, _)| *key == metric).map_or(metric, |(_, title)| title).replace('_', " ")
-}
-
-/// The order of paired measures: those of [`PAIRED`] first.
-pub fn paired_rank(metric: &str) -> usize {
-    PAIRED.iter().position(|(key, _)| *key == metric).unwrap_or(PAIRED.len())
-}

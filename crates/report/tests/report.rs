@@ -336,6 +336,7 @@ fn a_report_to_look_at_is_left_in_the_target_folder() {
     let many = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-benchmark");
     Fixture::many().write(&many);
     assert!(genil_report::write(&many).unwrap().page.is_file());
+    genil_report::write_many(&[folder.clone(), many], &folder.with_file_name("example-both.html")).unwrap();
 }
 
 #[test]

@@ -78,10 +78,16 @@ impl CpuEngine {
         let mut dx = std::mem::take(&mut down.stream);
         let mut dy = std::mem::take(&mut down.selected);
         self.clock.start();
-        self.heads().backward(&mut gradients, heads, &self.outputs, given, &mut dy);
+        // Nothing else needs these two yet.
+        let scratch = [&mut down.context, &mut down.hidden];
+        self.heads().backward(&mut gradients, heads, (&self.outputs, given), &mut dy, scratch);
         self.clock.lap(Part::Heads);
         for l in (0..self.config.layers).rev() {
             let last = self.is_last(l);
+            if l + 2 == self.config.layers {
+                // The last layer's keys and values are done with: their memory is large enough.
+                std::mem::swap(&mut down.context, &mut layers[l + 1].kv);
+            }
             let (below, above) = layers.split_at_mut(l);
             let kept = &mut above[0];
             let stream = if last { &mut dy } else { &mut dx };
@@ -140,6 +146,9 @@ impl CpuEngine {
                 }
             }
             self.clock.lap(Part::ProjectBackward);
+        }
+        if let [.., last] = &mut layers[1..self.config.layers] {
+            std::mem::swap(&mut down.context, &mut last.kv);
         }
         self.embed().backward(&mut gradients, &dx, embed);
         (down.stream, down.selected) = (dx, dy);

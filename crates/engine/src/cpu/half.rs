@@ -76,10 +76,10 @@ impl Paired<'_> {
     }
 }
 
-/// to = pairs of low and high; `high` may be shorter and goes on with zeros.
+/// to = pairs of low and high; what `high` has beyond `low` is left out, what it lacks is zero.
 #[inline(always)]
-fn pair_lines<S: Simd, P: Pairing<S>>(simd: S, low: &[f32], high: &[f32], to: &mut [f32]) {
-    let both = high.len() / S::F32_LANES * S::F32_LANES;
+pub(crate) fn pair_lines<S: Simd, P: Pairing<S>>(simd: S, low: &[f32], high: &[f32], to: &mut [f32]) {
+    let both = high.len().min(to.len()) / S::F32_LANES * S::F32_LANES;
     let (vectors, _) = S::as_mut_simd_f32s(&mut to[..both]);
     let pairs = S::as_simd_f32s(low).0.iter().zip(S::as_simd_f32s(high).0);
     for (to, (low, high)) in vectors.iter_mut().zip(pairs) {

@@ -8,7 +8,7 @@
 //! In bf16, A and B hold pairs instead of numbers (see [`super::half`]): the same tiles with another
 //! instruction in the middle, and half as many steps of k.
 
-use super::half::{HalfKernel, Pairing, pair, paired};
+use super::half::{HalfKernel, Pairing, pair, pair_lines, paired};
 use super::vector::Vector;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -127,11 +127,25 @@ impl Pack<'_> {
         for (i, to) in data.chunks_exact_mut(rows * panel).enumerate().skip(whole) {
             let used = panel.min(columns - i * panel);
             for (r, to) in to.chunks_exact_mut(panel).enumerate() {
-                let at = |r: usize, c: usize| source[r * row + (i * panel + c) * column];
-                for (c, to) in to[..used].iter_mut().enumerate() {
-                    *to = pair(at(r, c), if r + rows < k { at(r + rows, c) } else { 0.0 });
-                }
                 to[used..].fill(0.0);
+                if row != 1 {
+                    let at = |r: usize, c: usize| source[r * row + i * panel + c];
+                    for (c, to) in to[..used].iter_mut().enumerate() {
+                        *to = pair(at(r, c), if r + rows < k { at(r + rows, c) } else { 0.0 });
+                    }
+                }
+            }
+            // A column that runs along k is paired as one line, then dealt out.
+            for c in if row == 1 { 0..used } else { 0..0 } {
+                let line = &source[(i * panel + c) * column..][..k];
+                let mut pairs = [0.0; 64];
+                for start in (0..rows).step_by(64) {
+                    let (low, high) = line.split_at(rows);
+                    let low = &low[start..rows.min(start + 64)];
+                    pair_lines::<S, P>(simd, low, &high[start.min(high.len())..], &mut pairs[..low.len()]);
+                    let to = to[start * panel + c..].iter_mut().step_by(panel);
+                    to.zip(&pairs[..low.len()]).for_each(|(to, pair)| *to = *pair);
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use super::layout::layout;
 use super::table::Table;
+use super::unit::fingerprint;
 use crate::Progress;
 use crate::embed::embed;
 use crate::run::Run;
@@ -19,6 +20,15 @@ use std::path::PathBuf;
 
 /// Cells of a map: enough to see every common class, few enough for an exact layout.
 pub const CELLS: usize = 500;
+
+/// A model's maps, and what they are the maps of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Maps {
+    /// SHA-256 of what was laid out and how.
+    of: String,
+    /// By data set.
+    maps: Vec<Map>,
+}
 
 /// The map of one data set under one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +65,7 @@ pub fn write(run: &Run, progress: &dyn Progress) -> Result<()> {
     let mut table = Table::new("method,seed,stage,gene_set,cell,class,x,y");
     for method in run.settings.methods.keys() {
         for stage in 0..=run.stages.last() {
-            for map in read(run, seed, method, stage)? {
+            for map in read_present(run, seed, method, stage)?.unwrap_or_default() {
                 add(run, &mut table, (method, seed, stage), &map);
             }
         }
@@ -73,24 +83,24 @@ fn path(run: &Run, seed: u64, method: &str, stage: usize) -> PathBuf {
     run.model_folder(seed, method, stage).join("maps.json")
 }
 
-fn read(run: &Run, seed: u64, method: &str, stage: usize) -> Result<Vec<Map>> {
+/// A model's maps, if they are of this model and these settings.
+fn read_present(run: &Run, seed: u64, method: &str, stage: usize) -> Result<Option<Vec<Map>>> {
     let path = path(run, seed, method, stage);
-    if sets(run, stage).is_empty() {
-        return Ok(Vec::new());
+    if !path.is_file() {
+        return Ok(None);
     }
-    serde_json::from_str(&files::read_text(&path)?).map_err(|e| {
-        Error::new(format!("maps that cannot be read: {e}"))
-            .at_path(&path)
-            .help("delete this file and run 'genil evaluate' again")
-    })
+    // Of another version: laid out again.
+    let Ok(maps) = serde_json::from_str::<Maps>(&files::read_text(&path)?) else { return Ok(None) };
+    Ok((maps.of == fingerprint(run, (seed, method, stage))?).then_some(maps.maps))
 }
 
 /// Lays out the maps of one model, unless that was done before.
 fn measure(run: &Run, seed: u64, method: &str, stage: usize) -> Result<()> {
-    let path = path(run, seed, method, stage);
-    if path.is_file() {
+    if read_present(run, seed, method, stage)?.is_some() {
         return Ok(());
     }
+    let path = path(run, seed, method, stage);
+    let settings = run.settings.when_measured();
     let mut engine = run.engine_after(seed, method, stage)?;
     let width = engine.config().width;
     let mut embedded = Vec::new();
@@ -98,9 +108,12 @@ fn measure(run: &Run, seed: u64, method: &str, stage: usize) -> Result<()> {
         let Some(probe) = &run.stages.probes[set] else { continue };
         let some = some_of(&probe.split.train, &probe.split.test, set);
         let cells: Vec<CellRef> = some.iter().map(|c| CellRef { store: probe.store, row: c.row }).collect();
-        let rows = embed(&mut *engine, &run.stages, &run.settings, &cells, Shown::Through(stage))?;
-        let before =
-            if set < stage { read(run, seed, method, set)?.into_iter().find(|m| m.set == set) } else { None };
+        let rows = embed(&mut *engine, &run.stages, &settings, &cells, Shown::Through(stage))?;
+        let before = if set < stage {
+            read_present(run, seed, method, set)?.into_iter().flatten().find(|m| m.set == set)
+        } else {
+            None
+        };
         embedded.push((set, some, rows, before));
     }
     let maps = embedded.into_par_iter().map(|(set, some, rows, before)| {
@@ -108,6 +121,7 @@ fn measure(run: &Run, seed: u64, method: &str, stage: usize) -> Result<()> {
         Ok(Map { set, cells: some.iter().map(|cell| (cell.row, cell.label)).collect(), places })
     });
     let maps: Vec<Map> = maps.collect::<Result<_>>()?;
+    let maps = Maps { of: fingerprint(run, (seed, method, stage))?, maps };
     let text = serde_json::to_string(&maps).map_err(|e| Error::new(e).at_path(&path))?;
     files::write_bytes(&path, text.as_bytes())
 }

@@ -48,7 +48,7 @@ fn path(run: &Run, (seed, method, stage): (u64, &str, usize)) -> PathBuf {
 }
 
 /// SHA-256 of a model and the settings of its evaluation. An untrained model is what the run's settings make it.
-fn fingerprint(run: &Run, (seed, method, stage): (u64, &str, usize)) -> Result<String> {
+pub(super) fn fingerprint(run: &Run, (seed, method, stage): (u64, &str, usize)) -> Result<String> {
     let model = if method == UNTRAINED {
         run.chain_fingerprint(method, stage)?
     } else {

@@ -5,10 +5,10 @@ use crate::metric;
 use crate::run::Run;
 use plotters::style::RGBColor;
 
-/// Text and axes. The page exchanges this and the other colours in dark mode, so they are fixed words of a
+/// Text, axes and joint training. The page exchanges this and the other colours in dark mode, so they are fixed words of a
 /// contract with `style.css`.
 pub const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
-/// Axis descriptions, references, joint training and methods in the background.
+/// Axis descriptions, references and methods in the background.
 pub const GREY: RGBColor = RGBColor(0x6e, 0x77, 0x81);
 /// Okabe and Ito's colours, without the yellow that white paper swallows.
 const COLOURS: [RGBColor; 6] = [
@@ -53,7 +53,7 @@ impl Mark {
         Self { colour, shape: Shape::Circle, quiet: false }
     }
 
-    const REFERENCE: Self = Self { colour: GREY, shape: Shape::Gradient, quiet: false };
+    const REFERENCE: Self = Self { colour: INK, shape: Shape::Gradient, quiet: false };
     const QUIET: Self = Self { colour: GREY, shape: Shape::Circle, quiet: true };
 }
 

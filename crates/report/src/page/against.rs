@@ -3,8 +3,8 @@
 use super::table::table;
 use super::{of_topic, panels};
 use crate::charts::{Figure, Topic};
-use crate::metric;
-use crate::run::Run;
+use crate::metric::{self, PAIRED};
+use crate::run::{Paired, Run};
 use genil_score::{Cell, Table};
 use maud::{Markup, html};
 
@@ -17,7 +17,11 @@ pub fn section(run: &Run, figures: &[Figure]) -> Option<Markup> {
     Some(html! {
         p.note { "The difference of a method from another, seed by seed: what both share, like an easy seed, drops out. The
             interval leaves out 0 where the difference is settled; " i { "p" } " is not corrected for the number of
-            comparisons." }
+            comparisons. "
+            @if run.manifest.seeds.len() == 1 {
+                "One seed: the interval is over the cells that both were measured on, of these two models. "
+            }
+            "All measures: " a href="paired.csv" { "paired.csv" } "." }
         @for (i, &against) in baselines.iter().enumerate() {
             @let name = &run.manifest.methods[against].name;
             @let differences = differences(run, against);
@@ -33,28 +37,25 @@ pub fn section(run: &Run, figures: &[Figure]) -> Option<Markup> {
     })
 }
 
-/// One row per method, one column per measure, and its p.
+/// One row per method; for every measure of [`PAIRED`] the difference, and its p where there is one.
 fn differences(run: &Run, against: usize) -> Table {
-    let rows: Vec<_> = run.paired.iter().filter(|p| p.against == against).collect();
+    let rows: Vec<&Paired> = run.paired.iter().filter(|p| p.against == against).collect();
+    let of = |key: &str| rows.iter().copied().filter(move |row| row.metric == key).collect::<Vec<_>>();
+    let measures: Vec<(&str, Vec<&Paired>)> =
+        PAIRED.iter().map(|(key, title)| (*title, of(key))).filter(|(_, rows)| !rows.is_empty()).collect();
     let mut table = Table::new(&["method"]);
-    let mut metrics: Vec<&str> = Vec::new();
-    for row in &rows {
-        if !metrics.contains(&row.metric.as_str()) {
-            metrics.push(&row.metric);
-        }
+    for (title, rows) in &measures {
+        table.header.push((*title).to_owned());
+        table.header.extend(rows.iter().any(|row| row.p.is_some()).then(|| "p".to_owned()));
     }
-    metrics.sort_by_key(|metric| metric::paired_rank(metric));
-    for metric in &metrics {
-        table.header.extend([metric::paired_title(metric), "p".to_owned()]);
-    }
-    for (m, method) in
-        run.manifest.methods.iter().enumerate().filter(|&(m, _)| rows.iter().any(|r| r.method == m))
-    {
+    for (m, method) in run.manifest.methods.iter().enumerate().filter(|&(m, _)| m != against) {
         let mut cells = vec![Cell::from(method.name.as_str())];
-        for metric in &metrics {
-            let row = rows.iter().find(|r| r.method == m && r.metric == *metric);
-            cells.push(row.map(|r| r.difference).into());
-            cells.push(row.and_then(|r| r.p).into());
+        for (_, rows) in &measures {
+            let row = rows.iter().find(|row| row.method == m);
+            cells.push(row.map(|row| row.difference).into());
+            if rows.iter().any(|row| row.p.is_some()) {
+                cells.push(row.and_then(|row| row.p).into());
+            }
         }
         table.rows.push(cells);
     }

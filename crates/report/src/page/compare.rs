@@ -1,7 +1,7 @@
 //! Several runs side by side: their answers, their numbers, and in what they differ.
 
 use super::table::table;
-use super::{head, matrices};
+use super::{SCRIPT, head, matrices};
 use crate::charts::{Figure, XMLNS};
 use crate::metric;
 use crate::run::Run;
@@ -34,7 +34,7 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Vec<Figure>]) -> String {
                         div.heats {
                             @for (name, figures) in names.iter().zip(figures) {
                                 @for figure in figures {
-                                    figure {
+                                    figure.trade-off {
                                         figcaption { b { (name) } " " (figure.caption) }
                                         (PreEscaped(figure.svg.replacen(XMLNS, "", 1)))
                                     }
@@ -46,7 +46,7 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Vec<Figure>]) -> String {
                     section {
                         h2 { "Numbers" }
                         div.heats {
-                            @for (name, run) in named() { div { h3 { (name) } (table(&summary::table(run))) } }
+                            @for (name, run) in named() { div { h3 { (name) } (table(&summary::table(run)).sortable()) } }
                         }
                     }
                     section {
@@ -59,6 +59,7 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Vec<Figure>]) -> String {
                     }
                     section { h2 { "In what they differ" } (differences(runs, names)) }
                 }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
