@@ -6,7 +6,7 @@
 //! so they do not depend on the order of the genes, the batch or the thread.
 
 use crate::partition::NONE;
-use crate::{CellRef, GenePartition, Store};
+use crate::{Cell, CellRef, GenePartition, Store};
 use genil_base::random::Key;
 use genil_base::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -129,21 +129,40 @@ pub fn draw(
 ) -> CellTokens {
     let raw = stores[usize::from(cell.store)].cell(cell.row as usize);
     let map = partition.map(usize::from(cell.store));
-    let total = match sampling.transform {
+    let shows = |token| shown.shows(partition.stage_of(token));
+    let genes = values_of(raw, map, sampling.transform, shows);
+    let first = |token: u32| matches!(masking, Masking::GenesOf(stage) if partition.stage_of(token) == stage);
+    tokens_of(genes, partition, sampling, (masking, first), key.with(cell.id()))
+}
+
+/// The tokens of a cell that is in no plan, none masked. `map` has the token of each of its genes, or [`NONE`];
+/// `key` names the draw and the cell.
+pub fn draw_unplanned(raw: Cell<'_>, map: &[u32], sampling: &Sampling, key: Key) -> CellTokens {
+    let mut genes = values_of(raw, map, sampling.transform, |_| true);
+    keep_at_most(&mut genes, sampling.max_genes, key, |_| false);
+    genes.sort_unstable_by_key(|&(token, _)| token);
+    let (tokens, values) = genes.into_iter().unzip();
+    CellTokens { tokens, values, masked: Vec::new() }
+}
+
+/// The tokens of a cell that are shown, with the values that the model sees.
+fn values_of(
+    raw: Cell<'_>,
+    map: &[u32],
+    transform: Transform,
+    shows: impl Fn(u32) -> bool,
+) -> Vec<(u32, f32)> {
+    let total = match transform {
         Transform::Log1pCp10k => raw.values.iter().sum::<f32>(),
         Transform::Log1p | Transform::AsIs => 1.0,
     };
-    let genes: Vec<(u32, f32)> = raw
-        .genes
+    raw.genes
         .iter()
         .zip(raw.values)
         .map(|(&gene, &count)| (map[gene as usize], count))
-        .filter(|&(token, _)| token != NONE && shown.shows(partition.stage_of(token)))
-        .map(|(token, count)| (token, sampling.transform.value(count, total)))
-        .collect();
-
-    let first = |token: u32| matches!(masking, Masking::GenesOf(stage) if partition.stage_of(token) == stage);
-    tokens_of(genes, partition, sampling, (masking, first), key.with(cell.id()))
+        .filter(|&(token, _)| token != NONE && shows(token))
+        .map(|(token, count)| (token, transform.value(count, total)))
+        .collect()
 }
 
 /// The tokens of a cell whose shown genes and values are known, in any order: at most `S` of them, those that come

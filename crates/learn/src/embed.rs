@@ -30,10 +30,15 @@ pub fn embed(
             draw(&stages.stores, &stages.partition, &settings.tokens, cell, what, evaluation_key())
         })
         .collect();
+    embed_drawn(engine, &drawn, settings.train.part_tokens)
+}
+
+/// `N × d`: the `<cls>` outputs of drawn cells, taken in parts of at most `part_tokens` tokens.
+pub fn embed_drawn(engine: &mut dyn Engine, drawn: &[CellTokens], part_tokens: usize) -> Result<Vec<f32>> {
     let width = engine.config().width;
-    let mut rows = vec![0.0; cells.len() * width];
-    let mut filled = rows.chunks_exact_mut(width).zip(&drawn).filter(|(_, cell)| !cell.tokens.is_empty());
-    for part in into_parts(&drawn, settings.train.part_tokens) {
+    let mut rows = vec![0.0; drawn.len() * width];
+    let mut filled = rows.chunks_exact_mut(width).zip(drawn).filter(|(_, cell)| !cell.tokens.is_empty());
+    for part in into_parts(drawn, part_tokens) {
         let outputs = engine.predict(&part.batch)?;
         for (embedding, (row, _)) in outputs.embedding.chunks_exact(width).zip(&mut filled) {
             row.copy_from_slice(embedding);

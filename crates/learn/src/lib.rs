@@ -9,6 +9,7 @@
 //! * [`costs`]: what each stage cost.
 //! * [`run`]: the folder and the order of stages, methods and seeds.
 //! * [`evaluate`]: what each gene set lost.
+//! * [`frozen`]: a finished model outside its run.
 
 pub mod batch;
 pub mod card;
@@ -19,6 +20,7 @@ pub mod costs;
 pub mod embed;
 pub mod evaluate;
 pub mod events;
+pub mod frozen;
 pub mod method;
 pub mod progress;
 pub mod run;
@@ -26,6 +28,7 @@ pub mod settings;
 pub mod stages;
 pub mod train_stage;
 
+pub use frozen::Frozen;
 pub use progress::{Progress, Silent};
 pub use run::Run;
 pub use settings::RunSettings;

@@ -1,7 +1,9 @@
 //! One file for each command.
 
 pub mod bench;
+pub mod check;
 pub mod demo;
+pub mod embed;
 pub mod evaluate;
 pub mod import;
 pub mod inspect;
