@@ -38,7 +38,9 @@ def main(before: str, after: str, label: str | None = None) -> None:
         assert set(b) - set(a) <= {"obsm"} and set(a) <= set(b), set(a) ^ set(b)
         for name, (attributes, values) in a.items():
             assert attributes == b[name][0], name
-            assert values is None or np.array_equal(values, b[name][1], equal_nan=values.dtype.kind == "f"), name
+            same = np.asarray(values) if values is not None else None
+            floats = same is not None and same.dtype.kind == "f"
+            assert same is None or np.array_equal(same, np.asarray(b[name][1]), equal_nan=floats), name
         print(f"{len(a)} groups and datasets are as they were")
         print({key: str(value) for key, value in other[f"obsm/{KEY}"].attrs.items()})
     data = ad.read_h5ad(after)

@@ -41,6 +41,9 @@ struct Tokens {
     counts: bool,
 }
 
+/// What is done with the tokens and values of every cell.
+type EachCell<'a> = &'a mut dyn FnMut(&[f64], &[f64]) -> Result<()>;
+
 /// Whether a path is such a file, or a folder with such files.
 pub fn is_parquet(path: &Path) -> Result<bool> {
     Ok(!shards(path)?.is_empty())
@@ -168,7 +171,7 @@ fn batches(
 impl Tokens {
     /// Calls `each` with every cell's tokens and values. An entry in front with a negative value is the mark of
     /// the cell (`<cls>`, −2) and left out.
-    fn cells(&self, each: &mut dyn FnMut(&[f64], &[f64]) -> Result<()>) -> Result<()> {
+    fn cells(&self, each: EachCell<'_>) -> Result<()> {
         each_cell(&self.files, &self.lists, usize::MAX, each)
     }
 
@@ -183,12 +186,7 @@ impl Tokens {
     }
 }
 
-fn each_cell(
-    files: &[PathBuf],
-    lists: &[String; 2],
-    most: usize,
-    each: &mut dyn FnMut(&[f64], &[f64]) -> Result<()>,
-) -> Result<()> {
+fn each_cell(files: &[PathBuf], lists: &[String; 2], most: usize, each: EachCell<'_>) -> Result<()> {
     batches(files, lists, most, &mut |batch, path| {
         let column = |name: &String| {
             let array = batch.column_by_name(name).ok_or_else(|| {

@@ -78,7 +78,7 @@ fn write_part(
         let annotations: Vec<_> =
             part.columns.iter().map(|values| annotation(values.as_ref(), row)).collect();
         writer.push(&id, part.panels[row], cell.genes, cell.values, &annotations)?;
-        if writer.cells() % CELLS_A_REPORT == 0 || writer.cells() == total {
+        if writer.cells().is_multiple_of(CELLS_A_REPORT) || writer.cells() == total {
             progress(Progress { file: &part.source, cells: writer.cells(), total });
         }
         Ok(())
