@@ -68,9 +68,10 @@ impl CpuEngine {
     /// A model of this size with first values drawn from `seed`.
     ///
     /// # Errors
-    /// When the sizes do not fit together.
+    /// When the sizes do not fit together, or need more memory than there is.
     pub fn new(config: ModelConfig, vocabulary: usize, seed: u64) -> Result<Self> {
         config.check()?;
+        Layout::check_memory(&config, vocabulary)?;
         let parameters = first_values(&config, vocabulary, seed);
         Ok(Self::with(config, parameters, Vector::new(Instructions::Best)?))
     }
