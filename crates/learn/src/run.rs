@@ -45,10 +45,11 @@ impl Run {
     /// # Errors
     /// When the folder holds a run with other settings or another plan, or another process works on it.
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
+        // A plan that cannot be used leaves no folder behind.
+        let stages = Stages::open(&settings.plan)?;
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
         files::remove_partial(folder)?;
-        let stages = Stages::open(&settings.plan)?;
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
         let card_path = folder.join("run.json");
         if card_path.is_file() {
@@ -203,9 +204,9 @@ impl Run {
             let before = self.model_folder(seed, name, stage - 1).join("memory.json");
             if before.is_file() {
                 let memory = serde_json::from_str(&files::read_text(&before)?).map_err(|e| {
-                    Error::new(format!("the method's memory cannot be read: {e}")).at_path(&before)
+                    Error::new(format!("the method's memory cannot be read: {e}")).at_path(&before).help(ANEW)
                 })?;
-                method.restore(memory).map_err(|e| e.at_path(&before))?;
+                method.restore(memory).map_err(|e| e.at_path(&before).help(ANEW))?;
             }
         }
         let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
@@ -252,11 +253,16 @@ impl Run {
         if card.plan != self.plan_hash || card.settings != self.settings_hash {
             return Err(Error::new("this model was trained with another plan or other settings")
                 .at_path(&folder)
-                .help("delete this stage's folder and train it again"));
+                .help(ANEW));
+        }
+        if card.stage != stage || card.genes != self.genes_through(stage) {
+            return Err(Error::new(format!("this model has other genes than those of stage {stage}"))
+                .at_path(&folder)
+                .help(ANEW));
         }
         let rows = self.stages.partition.tokens_through(stage);
         let mut engine: Box<dyn Engine> = Box::new(CpuEngine::new(card.model, rows, seed)?);
-        engine.restore(parameters, None).map_err(|e| e.at_path(&folder))?;
+        engine.restore(parameters, None).map_err(|e| e.at_path(&folder).help(ANEW))?;
         Ok(engine)
     }
 
@@ -270,8 +276,6 @@ impl Run {
     }
 
     fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> ModelCard {
-        let partition = &self.stages.partition;
-        let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
         ModelCard {
             format: checkpoint::FORMAT,
             genil: env!("CARGO_PKG_VERSION").into(),
@@ -285,8 +289,15 @@ impl Run {
             plan: self.plan_hash.clone(),
             settings: self.settings_hash.clone(),
             weights: String::new(),
-            genes: (0..=stage).map(genes).collect(),
+            genes: self.genes_through(stage),
         }
+    }
+
+    /// The genes of each stage so far, in the order of their tokens.
+    fn genes_through(&self, stage: usize) -> Vec<Vec<String>> {
+        let partition = &self.stages.partition;
+        let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
+        (0..=stage).map(genes).collect()
     }
 
     /// Appends a line to `timing.csv`.
@@ -297,6 +308,7 @@ impl Run {
         cells: usize,
     ) -> Result<()> {
         let path = self.folder.join("timing.csv");
+        files::refuse_link(&path)?;
         let new = !path.is_file();
         let steps = steps_of(&self.settings.train, stage, cells);
         let seen = steps as f64 * self.settings.train.batch as f64;
@@ -312,9 +324,12 @@ impl Run {
     }
 }
 
+const ANEW: &str = "delete this stage's folder and train it again";
+
 /// Locks the folder for this process; the lock goes when the process does, however it ends.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(".lock");
+    files::refuse_link(&path)?;
     let io = |e: std::io::Error| Error::io("lock", &path, &e);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
     match file.try_lock() {

@@ -35,13 +35,17 @@ pub fn train_stage(
 ) -> Result<usize> {
     engine.restart_optimizer();
     let examples = method.begin_stage(context, engine)?;
+    context.stages.check(&examples)?;
     let train = &context.settings.train;
     let steps_an_epoch = examples.len().div_ceil(train.batch) as u64;
     let rate = Rate::new(train, context.stage, steps_an_epoch);
 
     let mut position = Position { step: 0, event_bytes: 0 };
     if let Some((saved, parameters, adam)) = checkpoint::read_state::<Position>(folder)? {
-        engine.restore(parameters, Some(adam)).map_err(|e| e.at_path(folder))?;
+        engine.restore(parameters, Some(adam)).map_err(|e| checkpoint::bad_state(folder, e.what()))?;
+        if saved.step > rate.steps {
+            return Err(checkpoint::bad_state(folder, "its step lies beyond the last"));
+        }
         position = saved;
     }
     progress.begin(what, "steps", rate.steps);

@@ -25,6 +25,13 @@ pub struct SetScores {
 }
 
 impl SetScores {
+    /// Whether genes and classes are the run's, and every cell has its weight.
+    fn are_of(&self, run: &Run) -> bool {
+        let genes = self.genes.iter().all(|&(token, ..)| (token as usize) < run.stages.partition.len());
+        let weighted = |m: &Measured| m.sums.is_empty() || m.sums.len() == m.weights.len();
+        genes && self.metrics.values().all(weighted)
+    }
+
     /// Adds a figure, if there is one.
     fn add(&mut self, metric: &str, figure: Option<Measured>) {
         if let Some(figure) = figure {
@@ -44,11 +51,23 @@ fn path(run: &Run, (seed, method, stage): (u64, &str, usize)) -> PathBuf {
 pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
     let path = path(run, unit);
     let text = files::read_text(&path)?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::new(format!("scores that cannot be read: {e}"))
+    let bad = |what: String| {
+        Error::new(format!("scores that cannot be read: {what}"))
             .at_path(&path)
             .help("delete this file and run 'genil evaluate' again")
-    })
+    };
+    let sets: Vec<SetScores> = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
+    // A baseline has the figures of the next set only.
+    let (_, method, stage) = unit;
+    let last = run.stages.last();
+    let expected = if method == UNTRAINED { stage + 1..stage + 2 } else { 0..last + 1 };
+    if !sets.iter().map(|scores| scores.set).eq(expected.clone()) {
+        return Err(bad(format!("they are not those of the gene sets {expected:?}")));
+    }
+    match sets.iter().find(|scores| !scores.are_of(run)) {
+        Some(scores) => Err(bad(format!("those of the gene set {} are of another run", scores.set))),
+        None => Ok(sets),
+    }
 }
 
 /// Measures a model, unless that was done before.
