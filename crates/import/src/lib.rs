@@ -82,6 +82,16 @@ pub fn import(options: &ImportOptions, progress: &dyn Fn(Progress<'_>)) -> Resul
     write::check_target(options)?;
     let counts = opened::Counts::named(options.layer.as_deref());
     let files = options.files.iter().map(|path| opened::open(path, &counts)).collect::<Result<Vec<_>>>()?;
+    for (opened, path) in files.iter().zip(&options.files) {
+        let none = match (opened.index.is_empty(), opened.genes.is_empty()) {
+            (true, _) => "cell",
+            (_, true) => "gene",
+            _ => continue,
+        };
+        return Err(Error::new(format!("there is no {none} in the file"))
+            .at_path(path)
+            .help("name another file"));
+    }
     let merged = merge::merge(files, options)?;
     write::write(merged, options, progress)
 }

@@ -5,10 +5,10 @@ use crate::matrix::Matrix;
 use crate::names;
 use crate::opened::Opened;
 use crate::tenx::{EXPRESSION, keep_expression};
-use crate::text::{lines, open_text};
+use crate::text::{LONGEST_LINE, lines, open_text};
 use crate::transpose::Entries;
 use genil_base::{Error, Result};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 /// A matrix-market file of genes × cells.
@@ -48,8 +48,11 @@ pub fn open(path: &Path) -> Result<Opened> {
             let (first, second) = (field(line, 0), field(line, 1));
             let ensembl = first.clone().filter(|id| genil_data::genes::is_ensembl(id));
             let ensembl = ensembl.map(|id| genil_data::genes::without_version(&id).to_owned());
-            names::gene(second.or(first), ensembl)
-                .ok_or_else(|| Error::new(format!("line {} has no name", row + 1)).at_path(&features_path))
+            names::gene(second.or(first), ensembl).ok_or_else(|| {
+                Error::new(format!("line {} has no name", row + 1))
+                    .at_path(&features_path)
+                    .help("give every gene a name")
+            })
         })
         .collect::<Result<Vec<_>>>()?;
     let types: Vec<String> =
@@ -92,18 +95,22 @@ impl MtxFile {
         };
         let read = |input: &mut dyn BufRead, line: &mut String| {
             line.clear();
-            input.read_line(line).map_err(|e| Error::io("read", path, &e))
+            input.take(LONGEST_LINE).read_line(line).map_err(|e| Error::io("read", path, &e))
         };
         read(&mut input, &mut line)?;
         let header = line.to_lowercase();
         if !header.starts_with("%%matrixmarket matrix coordinate") || !header.contains("general") {
             return Err(broken("the first line is not '%%MatrixMarket matrix coordinate … general'".into()));
         }
+        if header.contains("complex") {
+            return Err(broken("the values are complex numbers".into()));
+        }
         let whole_numbers = header.contains("integer");
         while read(&mut input, &mut line)? > 0 && line.starts_with('%') {}
         let sizes: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
         let [genes, cells, entries] = sizes[..] else {
-            return Err(broken(format!("'{}' is not: genes, cells, entries", line.trim())));
+            let start: String = line.trim().chars().take(80).collect();
+            return Err(broken(format!("'{start}' is not: genes, cells, entries")));
         };
         let small =
             |n: u64| u32::try_from(n).map(|n| n as usize).map_err(|_| broken(format!("{n} is too many")));
@@ -117,7 +124,10 @@ impl MtxFile {
         loop {
             line.clear();
             number += 1;
-            let length = input.read_until(b'\n', &mut line).map_err(|e| Error::io("read", &self.path, &e))?;
+            let length = (&mut input)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut line)
+                .map_err(|e| Error::io("read", &self.path, &e))?;
             if length == 0 {
                 break;
             }
@@ -129,9 +139,12 @@ impl MtxFile {
                 continue;
             }
             let Some((gene, cell, value)) = self.entry(&line) else {
-                let text = String::from_utf8_lossy(&line);
-                let what = format!("'{}' is not: gene, cell, value (within the matrix)", text.trim());
-                return Err(Error::new(what).at(format!("line {number}")).at_path(&self.path));
+                let start: String = String::from_utf8_lossy(&line).trim().chars().take(80).collect();
+                let what = format!("'{start}' is not: gene, cell, value (within the matrix)");
+                return Err(Error::new(what)
+                    .at(format!("line {number}"))
+                    .at_path(&self.path)
+                    .help("copy the file again, or mend the line"));
             };
             found += 1;
             each(cell, gene, value);
