@@ -11,14 +11,15 @@ use std::time::Duration;
 /// Trains whatever is not trained yet.
 pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
     let (settings, folder) = settings_and_folder(args)?;
-    if !(args.save_every >= 0.0 && args.save_every.is_finite()) {
-        return Err(Error::new(format!("--save-every {} is no number of seconds", args.save_every)));
-    }
+    let save_every = Duration::try_from_secs_f64(args.save_every).map_err(|_| {
+        Error::new(format!("--save-every {} is no number of seconds", args.save_every))
+            .help("as in --save-every 30; 0 saves at every event")
+    })?;
     if args.dry_run {
         return dry_run(&settings, &folder, args.json, output);
     }
     let run = Run::begin(&folder, settings)?;
-    run.train(Duration::from_secs_f64(args.save_every), output.progress())?;
+    run.train(save_every, output.progress())?;
     let trained = run.units().len();
     if args.json {
         return output.json(&serde_json::json!({"run": folder, "models": trained}));
