@@ -55,7 +55,7 @@ pub fn remove_partial(folder: &Path) -> Result<()> {
 }
 
 /// How the name of a file begins that is not whole yet.
-const PARTIAL: &str = ".genil-partial-";
+pub(crate) const PARTIAL: &str = ".genil-partial-";
 
 /// [`write_whole`] for bytes at hand.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
