@@ -6,6 +6,8 @@
 //! * [`tables`]: the cases;
 //! * [`places`]: disks that are full or read-only, closed pipes.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod anndata;
 mod places;
 mod tables;
