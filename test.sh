@@ -8,6 +8,11 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 cargo test --workspace --locked
+# The reports that the tests left, in a real browser where there is one.
+if command -v python3 >/dev/null; then
+    python3 tools/report/check.py target/tmp/example-run/report.html target/tmp/example-benchmark/report.html \
+        target/tmp/example-both.html
+fi
 
 if ! cargo deny --version >/dev/null 2>&1; then
     echo "skipped: cargo deny is not installed: licences, sources and advisories were not checked"

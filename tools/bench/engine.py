@@ -1,15 +1,20 @@
-"""Our engine against PyTorch, interleaved in one run on this machine.
+"""The table of docs/performance.md: our engine against PyTorch, in turn on this machine, one row after the other.
 
-    python tools/bench/engine.py target/release/examples/bench_step [--rounds 3] [--json out.json] [--only ref ...]
+    python tools/bench/engine.py --json engine.json                      # all rows
+    python tools/bench/engine.py --json engine.json --rows 1 3           # some; the others stay as they are in the file
+    python tools/bench/engine.py --json engine.json --rows               # none: print what the file holds
 
-Each round runs our side (its own process) and each PyTorch variant once, in turn, so that what else the
-machine does falls on all of them. Figures are seconds a step: minimum, median, maximum over all rounds.
-Needs torch and numpy; `bench_step` is `cargo build --release -p genil-engine --example bench_step`.
+Each round of a row runs each side once, in turn, so that what else the machine does falls on all of them.
+Figures are the minimum, median and maximum over all steps of all rounds; ratios are those of medians. Row 9 wants a
+plan (--plan), row 4's loss what `loss_by_precision` printed (--losses); without them these are left out.
+
+Needs torch and numpy, and `cargo build --release -p genil-engine -p genil-data --examples`.
 """
 
 import argparse
 import json
 import math
+import os
 import platform
 import statistics
 import subprocess
@@ -22,30 +27,39 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from model import Model  # noqa: E402
 
-PAPER = {"width": 256, "layers": 6, "heads": 8, "ffn": 256, "dropout": 0.15}
-LARGE = {"width": 512, "layers": 12, "heads": 8, "ffn": 512, "dropout": 0.15}
 VOCABULARY = 60_697
-# Genes expressed in real cells, at most 512: a quarter of them fewer, as in human tissue.
-RAGGED = [512, 512, 361, 512, 508, 143, 512, 512, 287, 512, 512, 89, 512, 430, 512, 512]
+PAPER = {"width": 256, "layers": 6, "heads": 8, "ffn": 256, "dropout": 0.15}
+DRY = PAPER | {"dropout": 0.0}
+SCGPT = {"width": 512, "layers": 12, "heads": 8, "ffn": 512, "dropout": 0.15}
+REF = [512] * 16
+# Sixteen cells that stand for the blood and bone marrow of corpus_human_mix, at most 512 genes each, as
+# `bench_tokens` prints them: the middles of sixteen equal parts of all cells, by the number of their genes.
+REAL = [234, 326, 403, 465] + [512] * 12
 
-CASES = {
-    # name: (model, genes of each cell, variants of PyTorch, our extra settings)
-    "ref": (PAPER, [512] * 16, ["eager"], {}),
-    "no dropout": (PAPER | {"dropout": 0.0}, [512] * 16, ["eager", "compile"], {}),
-    "ragged": (PAPER, RAGGED, ["eager"], {}),
-    "forward only": (PAPER, [512] * 16, ["eval"], {"forward_only": True}),
-    "large": (LARGE, [1200] * 4, ["eager"], {}),
-    "one thread": (PAPER, [512] * 16, [], {"threads": 1}),
-}
+
+class Ours:
+    """Our side: its own process each time, so that nothing of PyTorch's is in its memory."""
+
+    def __init__(self, arguments, genes, model, **extra):
+        settings = {"lengths": genes, "vocabulary": VOCABULARY, "steps": arguments.steps, "model": model}
+        self.command = [arguments.bin / "bench_step", json.dumps(settings | {"threads": arguments.threads} | extra)]
+        self.reports = []
+
+    def run(self):
+        out = subprocess.run(self.command, check=True, capture_output=True, text=True).stdout
+        self.reports.append(json.loads(out))
+        return self.reports[-1]["step_seconds"]
+
+    def median(self, what):
+        return statistics.median(r[what] for r in self.reports)
 
 
 class Torch:
-    """A PyTorch model and batch, padded to the longest cell of the case."""
+    """A PyTorch model and batch, padded to the longest cell."""
 
-    def __init__(self, config, genes, variant):
-        c = config
+    def __init__(self, arguments, genes, c, variant):
         self.model = Model(VOCABULARY, c["width"], c["layers"], c["heads"], c["ffn"], c["dropout"])
-        self.variant = variant
+        self.variant, self.steps = variant, arguments.torch_steps
         most = 1 + max(max(genes), 512)
         generator = torch.Generator().manual_seed(1)
         self.tokens = torch.zeros(len(genes), most, dtype=torch.long)
@@ -79,81 +93,169 @@ class Torch:
         loss.backward()
         self.adam.step()
 
-    def seconds(self, steps):
-        result = []
-        for _ in range(steps):
+    def run(self):
+        seconds = []
+        for _ in range(self.steps):
             start = time.perf_counter()
             self.step()
-            result.append(time.perf_counter() - start)
-        return result
+            seconds.append(time.perf_counter() - start)
+        return seconds
 
 
-def ours(binary, config, genes, extra, steps, threads):
-    settings = {"lengths": genes, "vocabulary": VOCABULARY, "steps": steps, "threads": threads, "model": config}
-    command = [binary, json.dumps(settings | extra)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def spread(numbers):
+    return {"min": min(numbers), "median": statistics.median(numbers), "max": max(numbers)}
 
 
-def spread(seconds):
-    return {"min": min(seconds), "median": statistics.median(seconds), "max": max(seconds)}
-
-
-def run(name, arguments):
-    config, genes, variants, extra = CASES[name]
-    reports, seconds = [], {variant: [] for variant in variants}
+def in_turn(arguments, sides):
+    """Seconds a step of each side, by name."""
+    seconds = {name: [] for name in sides}
     for _ in range(arguments.rounds):
-        reports.append(ours(arguments.binary, config, genes, extra, arguments.steps, arguments.threads))
-        for variant in variants:
-            # Made anew each round: PyTorch's memory must not be held while ours runs.
-            seconds[variant] += Torch(config, genes, variant).seconds(max(1, arguments.steps // 2))
-    own = spread([s for r in reports for s in r["step_seconds"]])
-    best = max(reports, key=lambda r: r["share_of_peak"])
-    result = {
-        "case": name,
-        "ours": own,
-        "torch": {variant: spread(s) for variant, s in seconds.items()},
-        "cells_per_second": len(genes) / own["median"],
-        "gflops": statistics.median(r["gflops"] for r in reports),
-        "peak_gflops": best["peak_gflops"],
-        "share_of_peak": statistics.median(r["share_of_peak"] for r in reports),
-        "best_share_of_peak": best["share_of_peak"],
-        "buffer_bytes": best["buffer_bytes"],
-        "peak_resident_bytes": best["peak_resident_bytes"],
-        "parts_ms": best["parts_ms"],
+        for name, side in sides.items():
+            seconds[name] += side.run()
+    return {name: spread(s) for name, s in seconds.items()}
+
+
+def against(what, target, genes, model, variants, **extra):
+    """A row: ours against the best of PyTorch's variants."""
+
+    def row(arguments):
+        sides = {"genil": Ours(arguments, genes, model, **extra)}
+        sides |= {variant: Torch(arguments, genes, model, variant) for variant in variants}
+        seconds = in_turn(arguments, sides)
+        ratio = min(seconds[v]["median"] for v in variants) / seconds["genil"]["median"]
+        return {"what": what, "unit": "s a step", "sides": seconds, "figure": ratio, "target": target, "sign": "×"}
+
+    return row
+
+
+def share_of_peak(arguments):
+    ours = Ours(arguments, REF, PAPER)
+    seconds = in_turn(arguments, {"genil": ours})
+    return {
+        "what": "REF, share of the f32 peak",
+        "unit": "s a step",
+        "sides": seconds,
+        "figure": 100 * ours.median("share_of_peak"),
+        "target": 60,
+        "sign": "%",
+        "peak_gflops": ours.median("peak_gflops"),
+        "gflops": ours.median("gflops"),
+        "parts_ms": ours.reports[-1]["parts_ms"],
     }
-    if seconds:
-        result["ratio"] = min(s["median"] for s in result["torch"].values()) / own["median"]
-    return result
+
+
+def bf16(arguments):
+    sides = {"bf16": Ours(arguments, REF, PAPER | {"precision": "bf16"}), "f32": Ours(arguments, REF, PAPER)}
+    seconds = in_turn(arguments, sides)
+    row = {
+        "what": "REF in bf16, against our f32",
+        "unit": "s a step",
+        "sides": seconds,
+        "figure": seconds["f32"]["median"] / seconds["bf16"]["median"],
+        "target": 1.5,
+        "sign": "×",
+    }
+    if arguments.losses:
+        row["loss"] = json.loads(Path(arguments.losses).read_text().splitlines()[-1])
+    return row
+
+
+def memory(arguments):
+    ours = Ours(arguments, REF, PAPER)
+    ours.run()
+    report = ours.reports[0]
+    beyond = (report["peak_resident_bytes"] - 3 * report["parameter_bytes"]) / 1e6
+    return {
+        "what": "REF, peak memory beyond parameters and moments",
+        "unit": "MB",
+        "sides": {"genil": spread([beyond])},
+        "figure": beyond,
+        "target": 400,
+        "sign": "MB",
+        "resident": report["peak_resident_bytes"] / 1e6,
+        "buffers": report["buffer_bytes"] / 1e6,
+    }
+
+
+def tokens(arguments):
+    if not arguments.plan:
+        return None
+    command = [arguments.bin / "bench_tokens", arguments.plan, str(2 * arguments.rounds)]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    rates = spread(report["cells_per_second"])
+    return {
+        "what": "tokens drawn, one thread",
+        "unit": "cells/s",
+        "sides": {"genil": rates},
+        "figure": rates["median"],
+        "target": 50_000,
+        "sign": "cells/s",
+    }
+
+
+def threads(arguments):
+    sides = {f"{n} threads": Ours(arguments, REF, PAPER, threads=n) for n in (1, 2)}
+    seconds = in_turn(arguments, sides)
+    ratio = seconds["1 threads"]["median"] / seconds["2 threads"]["median"]
+    return {"what": "one thread to two", "unit": "s a step", "sides": seconds, "figure": ratio, "target": 1.9, "sign": "×"}
+
+
+ROWS = {
+    1: against("REF, f32, against eager", 7, REF, PAPER, ["eager"]),
+    2: against("dropout 0, against eager and compile", 2.2, REF, DRY, ["eager", "compile"]),
+    3: share_of_peak,
+    4: bf16,
+    5: against("real cells, against padding to 512", 8, REAL, PAPER, ["eager"]),
+    6: against("forward only, against eval mode", 3, REF, PAPER, ["eval"], forward_only=True),
+    7: memory,
+    8: against("scGPT's size, against eager", 5, [1200] * 4, SCGPT, ["eager"]),
+    9: tokens,
+    10: threads,
+}
+
+
+def show(rows):
+    print("| # | what | side | min | median | max | figure | target | |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for number, row in rows.items():
+        reached = row["figure"] <= row["target"] if row["sign"] == "MB" else row["figure"] >= row["target"]
+        figure = f"{row['figure']:,.0f}" if row["figure"] >= 1000 else f"{row['figure']:.3g}"
+        words = [f"{figure} {row['sign']}", f"{row['target']:,} {row['sign']}", "reached" if reached else "missed"]
+        if "loss" in row:
+            words[0] += f"; loss {100 * row['loss']['apart']:+.2f} % after {row['loss']['steps']} steps"
+        for i, (side, s) in enumerate(row["sides"].items()):
+            digits = 0 if row["unit"] != "s a step" else 3
+            numbers = [f"{s[k]:,.{digits}f}" for k in ("min", "median", "max")]
+            first = [str(number), f"{row['what']} ({row['unit']})"] if i == 0 else ["", ""]
+            print("| " + " | ".join(first + [side] + numbers + (words if i == 0 else ["", "", ""])) + " |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
+    parser.add_argument("--rows", type=int, nargs="*", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--bin", type=Path, default=Path("target/release/examples"), help="where the examples are")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--json")
+    parser.add_argument("--steps", type=int, default=4, help="of ours in a round")
+    parser.add_argument("--torch-steps", type=int, default=1, help="of PyTorch's in a round")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--plan", help="a plan whose stores row 9 reads")
+    parser.add_argument("--losses", help="what loss_by_precision printed")
+    parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    print(f"{platform.processor() or platform.machine()}, {arguments.threads} threads, torch {torch.__version__}")
-    print(f"{'case':<14}{'who':<10}{'min s':>8}{'median':>8}{'max':>8}{'cells/s':>9}{'ratio':>7}{'of peak':>9}")
-    results = []
-    for name in arguments.only:
-        result = run(name, arguments)
-        results.append(result)
-        cells = len(CASES[name][1])
-        rows = [("genil", result["ours"])] + list(result["torch"].items())
-        for who, s in rows:
-            ratio = "" if who == "genil" else f"{s['median'] / result['ours']['median']:.2f}"
-            share = f"{result['share_of_peak']:.1%}" if who == "genil" else ""
-            print(
-                f"{name:<14}{who:<10}{s['min']:>8.3f}{s['median']:>8.3f}{s['max']:>8.3f}"
-                f"{cells / s['median']:>9.2f}{ratio:>7}{share:>9}",
-                flush=True,
-            )
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n")
+    results = json.loads(arguments.json.read_text()) if arguments.json.exists() else {"rows": {}}
+    results["machine"] = {
+        "processor": platform.processor() or platform.machine(),
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+    }
+    for number in arguments.rows:
+        row = ROWS[number](arguments)
+        if row is not None:
+            results["rows"][str(number)] = row
+            results["rows"] = dict(sorted(results["rows"].items(), key=lambda item: int(item[0])))
+            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    show(results["rows"])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ pub enum Purpose {
     Genes = 11,
     /// A sample of cells for a statistic.
     Subsample = 12,
+    /// What a method against forgetting draws: pseudo-cells, imagined genes.
+    Method = 13,
 }
 
 /// The name of a random choice.

@@ -51,7 +51,7 @@ pub enum ProgressStyle {
 pub enum Command {
     /// Run everything on a synthetic data set with a known answer.
     Demo(DemoArgs),
-    /// Bring .h5ad files or 10x data into a store.
+    /// Bring .h5ad files, 10x data or texts into a store.
     Import(ImportArgs),
     /// Decide which genes and cells belong to which stage.
     Plan(PlanArgs),
@@ -63,7 +63,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Say in plain words what a store, plan, model or run is.
     Inspect(InspectArgs),
-    /// Measure the engine on this machine.
+    /// Run methods × seeds × settings in one go; or measure the engine ('bench step').
     Bench(BenchArgs),
 }
 
@@ -92,11 +92,12 @@ Examples:
   genil import pbmc3k.h5ad --out pbmc3k.store
   genil import a.h5ad b.h5ad filtered_feature_bc_matrix/ --out all.store
   genil import corpus.h5ad --out corpus.store --measured presence.tsv.gz:dataset
+  genil import reviews/ --out reviews.store      words as genes: reviews/LABEL/*.txt
 
 --measured TABLE:COLUMN tells which genes were measured for which cells: a table of genes × groups with 0 and 1,
 and the annotation column that names each cell's group. Without it a file's genes are measured for all its cells.")]
 pub struct ImportArgs {
-    /// .h5ad files, 10x .h5 files or 10x matrix folders.
+    /// .h5ad files, 10x .h5 files or matrix folders, or bags of words: folders of .txt, docword.NAME.txt, .svmlight.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The store to write.
@@ -132,12 +133,14 @@ Examples:
 
 --stage STORE:LABEL[@COLUMN=VALUE|VALUE…] names a labelled data set: its classes rank the stage's genes, and test
 later what the model knows of them. Behind the @ stands which cells of --cells the stage is trained on (all,
-shared with the other stages, if nothing is said); @self trains it on the data set's own cells.")]
+shared with the other stages, if nothing is said); @self trains it on the data set's own cells. NAME@COLUMN=VALUE|…
+is a stage without a labelled data set: its genes are those that vary most among its own cells.")]
 pub struct PlanArgs {
     /// The store that the stages are trained on.
     #[arg(long, value_name = "STORE")]
     pub cells: PathBuf,
-    /// A stage: its labelled data set, its label column, and its cells; give it once for each stage, in order.
+    /// A stage: its labelled data set, its label column, and its cells, or NAME@CELLS; give it once for each stage, in
+    /// order.
     #[arg(long = "stage", required = true, value_name = "STORE:LABEL[@CELLS]")]
     pub stages: Vec<String>,
     /// The cells of the base stage [default: all, shared with the stages].
@@ -213,6 +216,9 @@ pub struct TrainArgs {
     /// Least time between two saved states of a stage, in seconds.
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     pub save_every: f64,
+    /// Keep TensorBoard event files of the losses in RUN/tensorboard while training.
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Say which stages would be trained, with how many steps, and train nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -275,22 +281,75 @@ pub struct InspectArgs {
 
 /// `genil bench`
 #[derive(Debug, ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  genil bench bench.toml --dry-run    what would be done, and how long it would take
+  genil bench bench.toml              runs/bench/: a run folder for each setting, then bench.md and bench.html
+  genil bench step                    how fast the engine is on this machine
+
+bench.toml has the keys of run.toml but for the plan, which is each setting's own (see 'configs/' for whole ones):
+  seeds = [0, 1, 2]
+  [methods]
+  finetune = { method = \"finetune\" }
+  replay-500 = { method = \"replay\", cells = 500 }
+  [settings.shifted]
+  plan = \"plan-shifted.toml\"
+  [settings.long]
+  plan = \"plan-long.toml\"
+  train.epochs = 2"
+)]
 pub struct BenchArgs {
-    /// What to measure.
+    /// Settings × methods × seeds: trained, evaluated and reported in one go; goes on where it stopped.
+    #[arg(value_name = "BENCH.TOML", required = true)]
+    pub settings: Option<PathBuf>,
+    /// The benchmark's folder [default: runs/NAME beside NAME.toml].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Least time between two saved states of a stage, in seconds.
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    pub save_every: f64,
+    /// Say what is left to do and how long it would take, and train nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the forecast or the tables as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What else to measure.
     #[command(subcommand)]
-    pub what: BenchWhat,
+    pub what: Option<BenchWhat>,
 }
 
-/// What `genil bench` measures.
+/// What `genil bench` measures of the engine.
 #[derive(Debug, Subcommand)]
 pub enum BenchWhat {
     /// Training steps: tokens in, loss, gradients, updated parameters.
     Step(BenchStepArgs),
 }
 
+/// What products are computed in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PrecisionArg {
+    F32,
+    Bf16,
+}
+
+impl From<PrecisionArg> for genil_engine::Precision {
+    fn from(given: PrecisionArg) -> Self {
+        match given {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// `genil bench step`; the defaults are the paper's model.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --steps 5 --json")]
+#[command(
+    after_help = "Example:\n  genil bench step --cells 16 --genes 512 --dropout 0.15 --precision f32 --threads 2 --steps 5 --json"
+)]
 pub struct BenchStepArgs {
     /// Cells of a step.
     #[arg(long, default_value_t = 16, value_name = "N")]
@@ -316,6 +375,12 @@ pub struct BenchStepArgs {
     /// Dropout probability.
     #[arg(long, default_value_t = 0.15, value_name = "P")]
     pub dropout: f32,
+    /// Share of genes asked for.
+    #[arg(long, default_value_t = 0.4, value_name = "P")]
+    pub masked: f64,
+    /// What products are computed in; bf16 needs AVX-512 BF16.
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Steps measured, after one that warms up.
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub steps: usize,

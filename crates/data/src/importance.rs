@@ -42,6 +42,11 @@ impl Importance {
         ("highly-variable", Self::HighlyVariable),
         ("random", Self::Random),
     ];
+
+    /// The way to rank where no cell has a class: this one if it needs none, else by variability.
+    pub fn without_classes(self) -> Self {
+        if self == Self::Random { self } else { Self::HighlyVariable }
+    }
 }
 
 impl FromStr for Importance {

@@ -33,7 +33,7 @@ pub use importance::Importance;
 pub use labels::Labels;
 pub use partition::GenePartition;
 pub use plan::{CellChoice, Plan, Probe, Stage, StoreRef};
-pub use planner::{CellFilter, Grouping, PlanRequest, PlanSummary, StageRequest};
+pub use planner::{CellFilter, Grouping, PlanRequest, PlanSummary, ProbeRequest, StageRequest};
 pub use split::{CellRef, StageCells, stage_cells};
 pub use store::{Manifest, Measured, Panel, Source, Store, StoreWriter};
 pub use synthetic::{SyntheticConfig, SyntheticTruth};

@@ -64,6 +64,13 @@ pub struct Stage {
     pub probe: Option<Probe>,
 }
 
+impl Stage {
+    /// The name of the store in which the stage's genes are ranked: the probe's, or that of its cells.
+    pub fn ranking_store(&self) -> &str {
+        self.probe.as_ref().map_or(&self.cells.store, |probe| &probe.store)
+    }
+}
+
 /// Which cells a stage takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

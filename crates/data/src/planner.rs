@@ -2,7 +2,7 @@
 //!
 //! 1. The cells of every stage ([`split`](crate::split)).
 //! 2. For each stage, the division of its probe ([`division`](crate::division)); on the training part,
-//!    every gene gets a score ([`importance`]).
+//!    every gene gets a score ([`importance`]). Without a probe the stage's own training cells give it.
 //! 3. The best `top` genes that the stage's own training cells measure and express. A gene that no such
 //!    cell has teaches a model nothing, however well it tells the classes of another data set apart.
 //! 4. Genes in several lists ([`overlap`]); all others that are expressed are base genes.
@@ -14,11 +14,11 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use request::{CellFilter, Grouping, PlanRequest, StageRequest};
+pub use request::{CellFilter, Grouping, PlanRequest, ProbeRequest, StageRequest};
 pub use summary::{CellsSummary, ClassSummary, PlanSummary, ProbeSummary, StageSummary};
 
-use crate::division::ProbeSplit;
-use crate::importance;
+use crate::division::{Labelled, ProbeSplit};
+use crate::importance::{self, Importance};
 use crate::labels::{Labels, listed};
 use crate::overlap;
 use crate::partition::{GenePartition, expressing, gene_of};
@@ -56,13 +56,26 @@ pub fn build(request: &PlanRequest) -> Result<(Plan, PlanSummary)> {
     for (k, asked) in (1..).zip(&request.stages) {
         let at = |e: Error| e.at(format!("stage {k} '{}'", asked.name));
         let mut summary = StageSummary::of_cells(&plan, k, &cells[k]);
-        let probe = probe_of(&plan, &stores, k, asked, &mut summary.notices).map_err(at)?;
-        plan.stages[k].probe = Some(probe);
-        let split = ProbeSplit::new(&plan, k, &stores)?;
-        let candidates = candidates(&plan, &stores, k, request, &split).map_err(at)?;
+        let mut ranked_on = cells[k].train.iter().map(|cell| unlabelled(cell.row)).collect();
+        let (mut classes, mut by) = (1, request.by.without_classes());
+        if let Some(probe) = &asked.probe {
+            plan.stages[k].probe =
+                Some(probe_of(&plan, &stores, k, probe, &mut summary.notices).map_err(at)?);
+            let split = ProbeSplit::new(&plan, k, &stores)?;
+            summary.probe = Some(ProbeSummary::new(&plan, k, &split));
+            summary.notices.extend(split.notices);
+            (ranked_on, classes, by) = (split.train, split.classes.len(), request.by);
+        } else {
+            summary.notices.push(format!("no labelled data set: genes by {by} among its own training cells"));
+        }
+        let candidates = match &asked.genes {
+            Some(list) => importance::read_list(list).map_err(at)?,
+            None => {
+                let store = opened(&plan, &stores, plan.stages[k].ranking_store()).map_err(at)?;
+                ranked(store, &ranked_on, classes, by, Key::new(plan.seed, Purpose::Genes).with(k as u64))
+            }
+        };
         lists.push(take(&plan, &stores, k, request, &cells[k], candidates, &mut summary).map_err(at)?);
-        summary.probe = Some(ProbeSummary::new(&plan, k, &split));
-        summary.notices.extend(split.notices);
         summaries.push(summary);
     }
 
@@ -160,17 +173,15 @@ fn outline(request: &PlanRequest, stores: &mut Stores) -> Result<Plan> {
     }];
     for (asked, &share) in request.stages.iter().zip(&shares[1..]) {
         let own = asked.own_cells.as_ref().map(|path| stores.name(path)).transpose()?;
-        let probe = Probe {
-            store: stores.name(&asked.probe)?,
-            label: asked.label.clone(),
-            leave_out: Vec::new(),
-            group: None,
-        };
+        let probe = asked.probe.as_ref().map(|probe| {
+            let (store, label) = (stores.name(&probe.store)?, probe.label.clone());
+            Ok::<_, Error>(Probe { store, label, leave_out: Vec::new(), group: None })
+        });
         stages.push(Stage {
             name: asked.name.clone(),
             genes: Vec::new(),
             cells: choice(own.unwrap_or_else(|| main.clone()), &asked.cells, share),
-            probe: Some(probe),
+            probe: probe.transpose()?,
         });
     }
     Ok(Plan {
@@ -190,7 +201,7 @@ fn probe_of(
     plan: &Plan,
     stores: &[Store],
     k: usize,
-    asked: &StageRequest,
+    asked: &ProbeRequest,
     notices: &mut Vec<String>,
 ) -> Result<Probe> {
     let Some(mut probe) = plan.stages[k].probe.clone() else { return Err(Error::new("no probe")) };
@@ -234,23 +245,16 @@ fn probe_of(
     Ok(probe)
 }
 
-/// The genes that the stage wants, best first.
-fn candidates(
-    plan: &Plan,
-    stores: &[Store],
-    k: usize,
-    request: &PlanRequest,
-    split: &ProbeSplit,
-) -> Result<Vec<String>> {
-    if let Some(path) = &request.stages[k - 1].genes {
-        return importance::read_list(path);
-    }
-    let Some(probe) = &plan.stages[k].probe else { return Ok(Vec::new()) };
-    let store = opened(plan, stores, &probe.store)?;
-    let key = Key::new(plan.seed, Purpose::Genes).with(k as u64);
-    let scores = importance::scores(store, &split.train, split.classes.len(), request.by, key);
+/// All genes that say something about these cells, best first.
+fn ranked(store: &Store, cells: &[Labelled], classes: usize, by: Importance, key: Key) -> Vec<String> {
+    let scores = importance::scores(store, cells, classes, by, key);
     let ranked = importance::ranking(store.genes(), &scores);
-    Ok(ranked.into_iter().map(|gene| store.genes().symbol(gene).to_owned()).collect())
+    ranked.into_iter().map(|gene| store.genes().symbol(gene).to_owned()).collect()
+}
+
+/// A cell of the only class.
+fn unlabelled(row: u32) -> Labelled {
+    Labelled { row, label: 0, group: row }
 }
 
 /// The best of the candidates that the stage's training cells measure and express.

@@ -5,11 +5,12 @@
 //! each position masked with probability 0.40. All draws are functions of a key and the gene's token,
 //! so they do not depend on the order of the genes, the batch or the thread.
 
-use crate::partition::NONE;
 use crate::{CellRef, GenePartition, Store};
 use genil_base::random::Key;
 use genil_base::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::LazyLock;
 
 /// From a raw count to the value that the model sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -34,6 +35,18 @@ pub struct Sampling {
     pub mask: f64,
     /// From a raw count to a value.
     pub transform: Transform,
+}
+
+impl Transform {
+    /// The value of a count in a cell with this total over all its genes.
+    pub fn value(self, count: f32, total: f32) -> f32 {
+        let value = match self {
+            Self::AsIs => count,
+            Self::Log1p => log1p(count),
+            Self::Log1pCp10k => (count * (1e4 / total.max(f32::MIN_POSITIVE))).ln_1p(),
+        };
+        value.min(LARGEST_VALUE)
+    }
 }
 
 impl Default for Sampling {
@@ -72,6 +85,16 @@ pub enum Shown {
 }
 
 impl Shown {
+    /// The tokens shown, in one range or two; [`NONE`](crate::partition::NONE) is in neither.
+    fn ranges(self, partition: &GenePartition) -> [Range<u32>; 2] {
+        let base = partition.tokens_of(0);
+        match self {
+            Self::Stage(0) => [base, 0..0],
+            Self::Stage(k) => [base, partition.tokens_of(k)],
+            Self::Through(k) => [base.start..partition.tokens_through(k) as u32, 0..0],
+        }
+    }
+
     /// Whether a gene of stage `of` is shown.
     pub fn shows(self, of: usize) -> bool {
         match self {
@@ -90,6 +113,8 @@ pub enum Masking {
     Random,
     /// Each gene of this stage by itself, with [`Sampling::mask`].
     RandomOf(usize),
+    /// Each position by itself; all genes of this stage are drawn first, the rest fills up to `S`.
+    RandomFirst(usize),
     /// Exactly the genes of this stage; all of them are drawn first, the rest fills up to `S`.
     GenesOf(usize),
 }
@@ -117,25 +142,35 @@ pub fn draw(
 ) -> CellTokens {
     let raw = stores[usize::from(cell.store)].cell(cell.row as usize);
     let map = partition.map(usize::from(cell.store));
-    let scale = match sampling.transform {
-        Transform::Log1pCp10k => 1e4 / raw.values.iter().sum::<f32>().max(f32::MIN_POSITIVE),
+    let total = match sampling.transform {
+        Transform::Log1pCp10k => raw.values.iter().sum::<f32>(),
         Transform::Log1p | Transform::AsIs => 1.0,
     };
-    let value = |count: f32| match sampling.transform {
-        Transform::AsIs => count,
-        Transform::Log1p | Transform::Log1pCp10k => (count * scale).ln_1p(),
-    };
-    let mut genes: Vec<(u32, f32)> = raw
-        .genes
-        .iter()
-        .zip(raw.values)
-        .map(|(&gene, &count)| (map[gene as usize], count))
-        .filter(|&(token, _)| token != NONE && shown.shows(partition.stage_of(token)))
-        .map(|(token, count)| (token, value(count).min(LARGEST_VALUE)))
-        .collect();
+    let ranges = shown.ranges(partition);
+    let mut genes = Vec::with_capacity(raw.genes.len());
+    for (&gene, &count) in raw.genes.iter().zip(raw.values) {
+        let token = map[gene as usize];
+        if ranges.iter().any(|range| range.contains(&token)) {
+            genes.push((token, sampling.transform.value(count, total)));
+        }
+    }
 
-    let key = key.with(cell.id());
-    let first = |token: u32| matches!(masking, Masking::GenesOf(stage) if partition.stage_of(token) == stage);
+    let first = |token: u32| match masking {
+        Masking::GenesOf(stage) | Masking::RandomFirst(stage) => partition.stage_of(token) == stage,
+        Masking::Nothing | Masking::Random | Masking::RandomOf(_) => false,
+    };
+    tokens_of(genes, partition, sampling, (masking, first), key.with(cell.id()))
+}
+
+/// The tokens of a cell whose shown genes and values are known, in any order: at most `S` of them, those that come
+/// `first` before others; the masked positions. `key` names the draw and the cell.
+pub fn tokens_of(
+    mut genes: Vec<(u32, f32)>,
+    partition: &GenePartition,
+    sampling: &Sampling,
+    (masking, first): (Masking, impl Fn(u32) -> bool),
+    key: Key,
+) -> CellTokens {
     keep_at_most(&mut genes, sampling.max_genes, key, first);
     genes.sort_unstable_by_key(|&(token, _)| token);
 
@@ -145,7 +180,7 @@ pub fn draw(
         .zip(&genes)
         .filter(|&(_, &(token, _))| match masking {
             Masking::Nothing => false,
-            Masking::Random => chance(token),
+            Masking::Random | Masking::RandomFirst(_) => chance(token),
             Masking::RandomOf(stage) => partition.stage_of(token) == stage && chance(token),
             Masking::GenesOf(stage) => partition.stage_of(token) == stage,
         })
@@ -153,6 +188,16 @@ pub fn draw(
         .collect();
     let (tokens, values) = genes.into_iter().unzip();
     CellTokens { tokens, values, masked }
+}
+
+/// `ln(1 + count)`; of whole numbers below 1024, as most counts are, from a table of the same values.
+fn log1p(count: f32) -> f32 {
+    static TABLE: LazyLock<Vec<f32>> = LazyLock::new(|| (0..1024u16).map(|n| f32::from(n).ln_1p()).collect());
+    let whole = count as usize;
+    match TABLE.get(whole) {
+        Some(&value) if whole as f32 == count => value,
+        _ => count.ln_1p(),
+    }
 }
 
 /// Keeps `most` genes: those that come `first`, then a draw without replacement, uniform or weighted with
@@ -165,14 +210,19 @@ fn keep_at_most(genes: &mut Vec<(u32, f32)>, most: usize, key: Key, first: impl 
     let weighted = key.with(0).uniform(0) < 0.5;
     let least = genes.iter().fold(f32::INFINITY, |least, &(_, value)| least.min(value));
     let clock = key.with(2);
-    let mut timed: Vec<(f64, u32, f32)> = genes
-        .iter()
-        .map(|&(token, value)| {
-            let rate = if weighted { f64::from(value - least) + 1e-5 } else { 1.0 };
-            let time = if first(token) { -1.0 } else { -(1.0 - clock.uniform(u64::from(token))).ln() / rate };
-            (time, token, value)
-        })
-        .collect();
+    let time = |token: u32, value: f32| {
+        let u = clock.uniform(u64::from(token));
+        if first(token) {
+            -1.0
+        } else if weighted {
+            -(1.0 - u).ln() / (f64::from(value - least) + 1e-5)
+        } else {
+            // It rises with -ln(1 - u), and only the order counts.
+            u
+        }
+    };
+    let mut timed: Vec<(f64, u32, f32)> =
+        genes.iter().map(|&(token, value)| (time(token, value), token, value)).collect();
     timed.select_nth_unstable_by(most - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     genes.clear();
     genes.extend(timed[..most].iter().map(|&(_, token, value)| (token, value)));
@@ -220,6 +270,13 @@ mod tests {
             let mut drawn = genes(100);
             keep_at_most(&mut drawn, 10, Key::new(draw, Purpose::Sample), |token| token < 8);
             assert_eq!(drawn.iter().filter(|&&(token, _)| token < 8).count(), 6);
+        }
+    }
+
+    #[test]
+    fn logarithms_from_the_table_are_the_same_bits_as_computed_ones() {
+        for count in [0.0f32, 1.0, 2.5, 17.0, 1023.0, 1023.5, 1024.0, 1e9, f32::MAX] {
+            assert_eq!(log1p(count).to_bits(), count.ln_1p().to_bits());
         }
     }
 

@@ -70,6 +70,8 @@ pub struct BenchReport {
     pub share_of_peak: f64,
     /// Bytes of buffers beyond parameters, gradients and Adam's moments.
     pub buffer_bytes: usize,
+    /// Bytes of the parameters; Adam's moments take twice as many, where genes have been met.
+    pub parameter_bytes: usize,
     /// Largest resident size of the process so far in bytes, where the system says (Linux).
     pub peak_resident_bytes: Option<u64>,
     /// Threads used.
@@ -132,6 +134,7 @@ fn measure(settings: &BenchSettings) -> Result<BenchReport> {
         peak_gflops: peak / 1e9,
         share_of_peak: flop / median / peak,
         buffer_bytes: engine.buffer_bytes(),
+        parameter_bytes: 4 * engine.parameters().count(),
         peak_resident_bytes: peak_resident(),
         threads: rayon::current_num_threads(),
         loss,
@@ -152,7 +155,7 @@ fn step(engine: &mut CpuEngine, batch: &Batch, forward_only: bool, i: u64) -> Re
     let gradients = OutputGradients {
         value: gradient(&outputs.value),
         cell_value: gradient(&outputs.cell_value),
-        embedding: Vec::new(),
+        ..OutputGradients::default()
     };
     engine.backward(&gradients)?;
     engine.step(5e-4);
@@ -227,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_small_bench_reports_what_it_measured() {
-        let model = ModelConfig { width: 32, layers: 2, heads: 2, ffn: 32, dropout: 0.1 };
+        let model =
+            ModelConfig { width: 32, layers: 2, heads: 2, ffn: 32, dropout: 0.1, ..ModelConfig::default() };
         let settings = BenchSettings {
             cells: 3,
             genes: 20,

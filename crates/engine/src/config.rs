@@ -3,6 +3,18 @@
 use genil_base::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// What products of matrices are computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Everything in f32.
+    #[default]
+    F32,
+    /// Factors rounded to bf16, sums in f32; parameters, activations, softmax, norms and Adam in f32.
+    /// Needs a processor with AVX-512 BF16.
+    Bf16,
+}
+
 /// Size and dropout of the model. The defaults are the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +29,8 @@ pub struct ModelConfig {
     pub ffn: usize,
     /// Dropout probability in 0..1: attention, residual branches and the feed-forward part.
     pub dropout: f32,
+    /// What products are computed in.
+    pub precision: Precision,
 }
 
 /// Sizes beyond this are mistakes.
@@ -25,7 +39,7 @@ const HELP: &str = "the paper's model has width 256, 6 layers, 8 heads, ffn 256 
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15 }
+        Self { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15, precision: Precision::F32 }
     }
 }
 

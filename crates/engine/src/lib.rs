@@ -27,7 +27,7 @@ mod rows;
 pub mod tensors;
 
 pub use batch::Batch;
-pub use config::ModelConfig;
+pub use config::{ModelConfig, Precision};
 pub use cpu::{CpuEngine, Instructions};
 pub use outputs::{OutputGradients, Outputs};
 pub use tensors::{Tensor, Tensors};

@@ -9,6 +9,9 @@ pub struct Outputs {
     pub cell_value: Vec<f32>,
     /// `B × d`: the cell embeddings (the encoder's output at `<cls>`).
     pub embedding: Vec<f32>,
+    /// `layers × B × d`: the residual stream at `<cls>` after each encoder layer, the lowest first; the
+    /// last is `embedding` again.
+    pub layers: Vec<f32>,
 }
 
 /// Gradients of a loss in [`Outputs`], of the same lengths; an empty array stands for zeros.
@@ -20,4 +23,6 @@ pub struct OutputGradients {
     pub cell_value: Vec<f32>,
     /// `B × d`.
     pub embedding: Vec<f32>,
+    /// `layers × B × d`; the last layer's are added to `embedding`'s.
+    pub layers: Vec<f32>,
 }

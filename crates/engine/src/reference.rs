@@ -21,6 +21,8 @@ pub struct Outputs {
     pub cell_value: Vec<f64>,
     /// `B × d`.
     pub embedding: Vec<f64>,
+    /// `layers × B × d`.
+    pub layers: Vec<f64>,
     /// How near to zero the input of a ReLU or LeakyReLU came: there the gradient jumps.
     pub nearest_kink: f64,
 }
@@ -66,6 +68,13 @@ struct CellTape {
     y: Vec<f64>,
 }
 
+impl CellTape {
+    /// T×d: the residual stream after layer `l`.
+    fn after(&self, l: usize) -> &[f64] {
+        self.layers.get(l + 1).map_or(&self.y, |next| &next.x)
+    }
+}
+
 impl Reference {
     /// The model with these parameters.
     pub fn new(config: &ModelConfig, parameters: &Tensors) -> Self {
@@ -89,12 +98,17 @@ impl Reference {
         let mut outputs = Outputs::default();
         self.nearest_kink.set(f64::INFINITY);
         let mut gradients: Vec<Vec<f64>> = self.parameters.iter().map(|p| vec![0.0; p.len()]).collect();
+        let of_layer = batch.cells() * d;
+        outputs.layers.resize(self.config.layers * of_layer, 0.0);
         let mut asked_before = 0;
         for (cell, span) in batch.offsets.windows(2).enumerate() {
             let (first, end) = (span[0] as usize, span[1] as usize);
             let tokens = &batch.tokens[first..end];
             let tape = self.up(tokens, &batch.values[first..end], first, &dropout);
             outputs.embedding.extend_from_slice(&tape.y[..d]);
+            for (l, of_layer) in outputs.layers.chunks_exact_mut(of_layer).enumerate() {
+                of_layer[cell * d..][..d].copy_from_slice(&tape.after(l)[..d]);
+            }
             let mut dy = vec![0.0; tape.y.len()];
             if let Some(g) = given.filter(|g| !g.embedding.is_empty()) {
                 dy[..d].copy_from_slice(&g.embedding[cell * d..][..d]);
@@ -125,7 +139,10 @@ impl Reference {
             }
             asked_before = outputs.value.len();
             if given.is_some() {
-                self.down(tokens, first, &dropout, &tape, dy, &mut gradients);
+                let given = given.map_or(&[][..], |g| &g.layers);
+                let of_cell: Vec<&[f64]> =
+                    given.chunks_exact(of_layer).map(|of_layer| &of_layer[cell * d..][..d]).collect();
+                self.down(tokens, first, &dropout, &tape, (dy, &of_cell), &mut gradients);
             }
         }
         outputs.nearest_kink = self.nearest_kink.get();
@@ -197,13 +214,16 @@ impl Reference {
         first: usize,
         dropout: &Dropout,
         tape: &CellTape,
-        mut dx: Vec<f64>,
+        (mut dx, d_layers): (Vec<f64>, &[&[f64]]),
         gradients: &mut [Vec<f64>],
     ) {
+        let d = self.config.width;
         for (l, (places, tape)) in self.layout.layers.iter().zip(&tape.layers).enumerate().rev() {
+            if let Some(d_layer) = d_layers.get(l) {
+                add(&mut dx[..d], d_layer);
+            }
             dx = self.layer_back(l, places, tape, first, dropout, dx, gradients);
         }
-        let d = self.config.width;
         for (dx, &token) in dx.chunks_exact(d).zip(tokens) {
             add(&mut gradients[GENES][token as usize * d..][..d], dx);
         }

@@ -5,9 +5,10 @@
 mod common;
 
 use common::{batch, gradients, key, model, squared_error};
-use genil_engine::{CpuEngine, Engine, Instructions, ModelConfig, OutputGradients, Tensors};
+use genil_engine::{CpuEngine, Engine, Instructions, ModelConfig, OutputGradients, Precision, Tensors};
 
-const SMALL: ModelConfig = ModelConfig { width: 32, layers: 2, heads: 2, ffn: 24, dropout: 0.15 };
+const SMALL: ModelConfig =
+    ModelConfig { width: 32, layers: 2, heads: 2, ffn: 24, dropout: 0.15, precision: Precision::F32 };
 
 /// Steps `from..to` of a training run on ragged batches.
 fn train(engine: &mut dyn Engine, from: u64, to: u64) {
@@ -221,6 +222,27 @@ fn nothing_asked_still_gives_embeddings_and_their_gradients() {
     assert_eq!((outputs.value.len(), outputs.embedding.len()), (0, 3 * 32));
     engine.backward(&OutputGradients { embedding: vec![1.0; 96], ..Default::default() }).unwrap();
     assert!(engine.gradients().0[0].data.iter().any(|&g| g != 0.0));
+}
+
+#[test]
+fn the_last_layer_is_the_embedding_and_their_gradients_add_up() {
+    let mut engine = model(&SMALL, 80, 1);
+    let batch = batch(&[6, 1, 9], 80, 0.4, 1);
+    let outputs = engine.forward(&batch, key(0)).unwrap().clone();
+    let (lower, last) = outputs.layers.split_at(3 * 32);
+    assert_eq!(last, outputs.embedding);
+    assert_ne!(lower, last);
+    let weights: Vec<f32> = (0..96).map(|i| (i as f32).sin()).collect();
+    let mut run = |gradients: OutputGradients| {
+        engine.forward(&batch, key(0)).unwrap();
+        engine.backward(&gradients).unwrap();
+        let gradients = bits(engine.gradients());
+        engine.gradients_mut().iter_mut().for_each(|t| t.data.fill(0.0));
+        gradients
+    };
+    let in_embedding = run(OutputGradients { embedding: weights.clone(), ..Default::default() });
+    let layers = [vec![0.0; 96], weights].concat();
+    assert!(run(OutputGradients { layers, ..Default::default() }) == in_embedding);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::{batch, gradients, key, model};
 use genil_engine::reference::{self, Reference};
-use genil_engine::{Batch, Engine, ModelConfig, OutputGradients};
+use genil_engine::{Batch, Engine, ModelConfig, OutputGradients, Precision};
 use proptest::prelude::*;
 
 const TOLERANCE: f64 = 2e-5;
@@ -20,6 +20,7 @@ fn wide_gradients(g: &OutputGradients) -> reference::Outputs {
         value: wide(&g.value),
         cell_value: wide(&g.cell_value),
         embedding: wide(&g.embedding),
+        layers: wide(&g.layers),
         nearest_kink: 0.0,
     }
 }
@@ -48,6 +49,7 @@ fn compare(config: &ModelConfig, vocabulary: usize, batch: &Batch, seed: u64) {
     close("value", &outputs.value, &expected.value, 0.1);
     close("cell value", &outputs.cell_value, &expected.cell_value, 0.1);
     close("embedding", &outputs.embedding, &expected.embedding, 0.1);
+    close("layers", &outputs.layers, &expected.layers, 0.1);
     let given = gradients(&outputs, seed);
     engine.backward(&given).unwrap();
     let expected = reference.backward(batch, Some(key(seed)), &wide_gradients(&given));
@@ -72,20 +74,22 @@ proptest! {
         share in prop::sample::select(vec![0.0f64, 0.4, 1.0]),
         seed in 0u64..1000,
     ) {
-        let config = ModelConfig { width: heads * head_width, layers, heads, ffn, dropout };
+        let config = ModelConfig { width: heads * head_width, layers, heads, ffn, dropout, precision: Precision::F32 };
         compare(&config, 30, &batch(&lengths, 30, share, seed), seed);
     }
 }
 
 #[test]
 fn a_cell_longer_than_every_block_agrees_with_the_reference() {
-    let config = ModelConfig { width: 16, layers: 2, heads: 2, ffn: 16, dropout: 0.15 };
+    let config =
+        ModelConfig { width: 16, layers: 2, heads: 2, ffn: 16, dropout: 0.15, ..ModelConfig::default() };
     compare(&config, 50, &batch(&[300, 3], 50, 0.4, 5), 5);
 }
 
 #[test]
 fn the_token_in_front_may_be_asked_for() {
-    let config = ModelConfig { width: 16, layers: 2, heads: 2, ffn: 16, dropout: 0.15 };
+    let config =
+        ModelConfig { width: 16, layers: 2, heads: 2, ffn: 16, dropout: 0.15, ..ModelConfig::default() };
     let mut batch = batch(&[7, 1, 4], 20, 0.0, 6);
     batch.asked = vec![0, 2, 7, 11];
     compare(&config, 20, &batch, 6);
@@ -98,11 +102,13 @@ fn loss(reference: &Reference, batch: &Batch, given: &reference::Outputs) -> f64
     dot(&outputs.value, &given.value)
         + dot(&outputs.cell_value, &given.cell_value)
         + dot(&outputs.embedding, &given.embedding)
+        + dot(&outputs.layers, &given.layers)
 }
 
 #[test]
 fn the_references_gradients_are_the_slopes_of_its_outputs_under_the_same_masks() {
-    let config = ModelConfig { width: 16, layers: 2, heads: 2, ffn: 24, dropout: 0.3 };
+    let config =
+        ModelConfig { width: 16, layers: 2, heads: 2, ffn: 24, dropout: 0.3, ..ModelConfig::default() };
     let batch = batch(&[9, 1, 14], 12, 0.4, 8);
     let mut engine = model(&config, 12, 8);
     let outputs = engine.forward(&batch, key(8)).unwrap().clone();

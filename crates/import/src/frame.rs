@@ -52,7 +52,19 @@ impl Values {
     }
 
     /// Text as categories when names repeat, as anndata itself does when it writes.
-    fn of_texts(texts: Vec<Option<String>>) -> Self {
+    pub fn of_texts(texts: Vec<Option<String>>) -> Self {
+        match Self::categories(&texts) {
+            Self::Category { names, .. }
+                if names.len() == texts.iter().flatten().count() && !names.is_empty() =>
+            {
+                Self::Text(texts)
+            }
+            categories => categories,
+        }
+    }
+
+    /// Categories, numbered by first occurrence.
+    pub fn categories(texts: &[Option<String>]) -> Self {
         let mut codes = std::collections::HashMap::new();
         let mut names = Vec::new();
         for name in texts.iter().flatten() {
@@ -60,9 +72,6 @@ impl Values {
                 names.push(name.clone());
                 names.len() as u32 - 1
             });
-        }
-        if names.len() == texts.iter().flatten().count() && !names.is_empty() {
-            return Self::Text(texts);
         }
         let codes = texts.iter().map(|name| name.as_deref().map(|name| codes[name])).collect();
         Self::Category { codes, names }

@@ -22,6 +22,11 @@ pub struct Hdf5 {
     bytes: u64,
 }
 
+/// Whether a file begins as HDF5 does.
+pub fn is_hdf5(path: &Path) -> Result<bool> {
+    hdf5_pure::is_hdf5(path).map_err(|e| Error::io("open", path, &e))
+}
+
 /// A dataset of an HDF5 file.
 pub struct Array {
     dataset: Dataset,
@@ -36,8 +41,7 @@ impl Hdf5 {
     pub fn open(path: &Path) -> Result<Self> {
         let disk = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
         let bytes = disk.metadata().map_err(|e| Error::io("read", path, &e))?.len();
-        let signed = hdf5_pure::is_hdf5(path).map_err(|e| Error::io("read", path, &e))?;
-        if !signed {
+        if !is_hdf5(path)? {
             return Err(Error::new(format!("{} is not an HDF5 file", path.display())).help(
                 "h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page",
             ));

@@ -3,8 +3,9 @@
 //! An import goes through these parts, in this order:
 //!
 //! 1. `hdf5`, `text`: bytes on disk as arrays and lines;
-//! 2. `frame`, `matrix` (with `transpose`): the tables and matrices of a file;
-//! 3. `opened`: one file — AnnData, 10x `tenx` or a matrix-market folder `mtx`;
+//! 2. `frame`, `matrix` (with `transpose`, `triples`): the tables and matrices of a file;
+//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, a matrix-market folder `mtx`, or bags of words:
+//!    a folder of texts `words`, UCI's `uci`, `svmlight`;
 //! 4. `names`: which rows are the same gene; `measured`: which genes were measured where;
 //! 5. `merge`: one set of genes and of columns for all files;
 //! 6. `write`: cell by cell into the store;
@@ -12,6 +13,7 @@
 //!
 //! The other way: `embed` writes cell embeddings into a copy of an AnnData file.
 
+mod anndata;
 mod embed;
 mod frame;
 mod hdf5;
@@ -22,9 +24,13 @@ mod mtx;
 mod names;
 mod opened;
 mod summary;
+mod svmlight;
 mod tenx;
 mod text;
 mod transpose;
+mod triples;
+mod uci;
+mod words;
 mod write;
 
 pub use embed::write_embedding;
@@ -80,7 +86,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Fn(Progress<'_>)) -> Resul
         return Err(Error::new("no file to import").help("name one or more .h5ad or 10x files"));
     }
     write::check_target(options)?;
-    let counts = opened::Counts::named(options.layer.as_deref());
+    let counts = anndata::Counts::named(options.layer.as_deref());
     let files = options.files.iter().map(|path| opened::open(path, &counts)).collect::<Result<Vec<_>>>()?;
     for (opened, path) in files.iter().zip(&options.files) {
         let none = match (opened.index.is_empty(), opened.genes.is_empty()) {

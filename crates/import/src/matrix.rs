@@ -2,7 +2,6 @@
 //! grow with the file.
 
 use crate::hdf5::{Array, Hdf5, text};
-use crate::mtx::MtxFile;
 use crate::transpose::{self, Entries};
 use genil_base::{Error, Result};
 use hdf5_pure::AttrValue;
@@ -27,20 +26,19 @@ pub struct Slab {
     pub values: Vec<f32>,
 }
 
-/// Where the values lie and how.
-pub enum Matrix {
-    /// Row by row, with zeros.
-    Dense(Array),
-    /// Row by row, without zeros: `indptr` into `data` and `indices` (columns).
-    Rows(Sparse),
-    /// Column by column, without zeros.
-    Columns(Sparse),
-    /// A text file of triples.
-    Text(MtxFile),
+/// A matrix of cells × genes, wherever its values lie.
+pub trait Matrix: Send + Sync {
+    /// Calls `each` with all cells in order, some thousands at a time.
+    fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()>;
+    /// Whether all values are whole numbers, as counts are; by a sample where that is enough.
+    fn looks_like_counts(&self) -> Result<bool>;
 }
 
-/// The three arrays of a sparse matrix, and its shape in cells × genes.
-pub struct Sparse {
+/// Values row by row, with zeros.
+struct Dense(Array);
+
+/// Values row by row or column by column, without zeros: `indptr` into `data` and `indices`.
+struct Sparse {
     data: Array,
     indices: Array,
     /// Where each row (or column) starts, and where the last one ends; checked to ascend.
@@ -49,65 +47,73 @@ pub struct Sparse {
     rows: usize,
     /// Genes.
     columns: usize,
+    /// Whether a line is a gene (csc) and not a cell (csr).
+    by_column: bool,
 }
 
-impl Matrix {
-    /// The matrix at `place` of an AnnData file, which must have `rows` cells and `columns` genes.
-    pub fn of_anndata(file: &Hdf5, place: &str, rows: usize, columns: usize) -> Result<Self> {
-        if !file.has_group(place) {
-            let array = file.array(place)?;
-            check_shape(&array.shape, rows, columns).map_err(|what| array.error(what))?;
-            return Ok(Self::Dense(array));
-        }
-        let attributes = file.attributes(place);
-        // anndata 0.7 and later say "encoding-type"; before, h5sparse said "h5sparse_format".
-        let format = text(attributes.get("encoding-type"))
-            .or_else(|| text(attributes.get("h5sparse_format")))
-            .unwrap_or_default();
-        let by_column = format.starts_with("csc");
-        if !by_column && !format.starts_with("csr") {
-            return Err(Error::new(format!("'{place}' is neither csr, csc nor dense but '{format}'"))
-                .help("write the matrix with a current anndata: adata.write_h5ad(...)"));
-        }
-        if let Some(shape) = attributes.get("shape").or_else(|| attributes.get("h5sparse_shape")) {
-            let shape: Vec<usize> = numbers(shape);
-            check_shape(&shape, rows, columns).map_err(|what| Error::new(what).at(place))?;
-        }
-        let sparse = Sparse::open(file, place, rows, columns, by_column)?;
-        Ok(if by_column { Self::Columns(sparse) } else { Self::Rows(sparse) })
+/// The matrix at `place` of an AnnData file, which must have `rows` cells and `columns` genes.
+pub fn of_anndata(file: &Hdf5, place: &str, rows: usize, columns: usize) -> Result<Box<dyn Matrix>> {
+    if !file.has_group(place) {
+        let array = file.array(place)?;
+        check_shape(&array.shape, rows, columns).map_err(|what| array.error(what))?;
+        return Ok(Box::new(Dense(array)));
+    }
+    let attributes = file.attributes(place);
+    // anndata 0.7 and later say "encoding-type"; before, h5sparse said "h5sparse_format".
+    let format = text(attributes.get("encoding-type"))
+        .or_else(|| text(attributes.get("h5sparse_format")))
+        .unwrap_or_default();
+    let by_column = format.starts_with("csc");
+    if !by_column && !format.starts_with("csr") {
+        return Err(Error::new(format!("'{place}' is neither csr, csc nor dense but '{format}'"))
+            .help("write the matrix with a current anndata: adata.write_h5ad(...)"));
+    }
+    if let Some(shape) = attributes.get("shape").or_else(|| attributes.get("h5sparse_shape")) {
+        let shape: Vec<usize> = numbers(shape);
+        check_shape(&shape, rows, columns).map_err(|what| Error::new(what).at(place))?;
+    }
+    Ok(Box::new(Sparse::open(file, place, rows, columns, by_column)?))
+}
+
+/// The matrix of a 10x file: `data`, `indices` and `indptr` of the group, cell by cell.
+pub fn of_tenx(file: &Hdf5, group: &str, rows: usize, columns: usize) -> Result<Box<dyn Matrix>> {
+    Ok(Box::new(Sparse::open(file, group, rows, columns, false)?))
+}
+
+impl Matrix for Dense {
+    fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
+        visit_dense(&self.0, each)
     }
 
-    /// The matrix of a 10x file: `data`, `indices` and `indptr` of the group, cell by cell.
-    pub fn of_tenx(file: &Hdf5, group: &str, rows: usize, columns: usize) -> Result<Self> {
-        Ok(Self::Rows(Sparse::open(file, group, rows, columns, false)?))
+    fn looks_like_counts(&self) -> Result<bool> {
+        whole_numbers(&self.0)
     }
+}
 
-    /// Calls `each` with all cells in order, some thousands at a time.
-    pub fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
-        match self {
-            Self::Dense(array) => visit_dense(array, each),
-            Self::Rows(sparse) => sparse.visit_rows(each),
-            Self::Columns(sparse) => transpose::visit(sparse, sparse.rows, each),
-            Self::Text(file) => transpose::visit(file, file.cells, each),
+impl Matrix for Sparse {
+    fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
+        match self.by_column {
+            true => transpose::visit(self, self.rows, each),
+            false => self.visit_rows(each),
         }
     }
 
-    /// Whether all values are whole numbers in a sample: the beginning, the middle and the end.
-    pub fn looks_like_counts(&self) -> Result<bool> {
-        let (array, length) = match self {
-            Self::Text(file) => return Ok(file.whole_numbers),
-            Self::Dense(array) => (array, array.rows()),
-            Self::Rows(sparse) | Self::Columns(sparse) => (&sparse.data, sparse.data.rows()),
-        };
-        let width: usize = array.shape.iter().skip(1).product();
-        let look = (LOOK / width.max(1)).max(1).min(length);
-        for start in [0, (length - look) / 2, length - look] {
-            if array.f32s(start..start + look)?.iter().any(|value| value.fract() != 0.0) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    fn looks_like_counts(&self) -> Result<bool> {
+        whole_numbers(&self.data)
     }
+}
+
+/// Whether the beginning, the middle and the end of an array are whole numbers.
+fn whole_numbers(array: &Array) -> Result<bool> {
+    let length = array.rows();
+    let width: usize = array.shape.iter().skip(1).product();
+    let look = (LOOK / width.max(1)).max(1).min(length);
+    for start in [0, (length - look) / 2, length - look] {
+        if array.f32s(start..start + look)?.iter().any(|value| value.fract() != 0.0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Sparse {
@@ -135,7 +141,7 @@ impl Sparse {
         if !whole || !starts.windows(2).all(sound) {
             return Err(pointers.error("its numbers do not ascend to the number of values"));
         }
-        Ok(Self { data, indices, starts, rows, columns })
+        Ok(Self { data, indices, starts, rows, columns, by_column })
     }
 
     fn visit_rows(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {

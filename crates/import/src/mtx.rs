@@ -1,30 +1,23 @@
 //! A matrix-market folder as 10x writes it: `matrix.mtx`, `barcodes.tsv` and `features.tsv`
 //! (or `genes.tsv`), each maybe with `.gz`.
 
-use crate::matrix::Matrix;
 use crate::names;
 use crate::opened::Opened;
 use crate::tenx::{EXPRESSION, keep_expression};
 use crate::text::{LONGEST_LINE, lines, open_text};
-use crate::transpose::Entries;
+use crate::triples::Triples;
 use genil_base::{Error, Result};
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-/// A matrix-market file of genes × cells.
-pub struct MtxFile {
-    path: PathBuf,
-    genes: usize,
-    /// The number of cells.
-    pub cells: usize,
-    entries: u64,
-    /// Whether the header says `integer`.
-    pub whole_numbers: bool,
+/// Whether a folder holds a matrix-market file.
+pub fn is_matrix_folder(path: &Path) -> bool {
+    find(path, &["matrix.mtx"]).is_ok()
 }
 
 /// Opens the folder at `path`.
 pub fn open(path: &Path) -> Result<Opened> {
-    let matrix = MtxFile::open(&find(path, &["matrix.mtx"])?)?;
+    let matrix = header(&find(path, &["matrix.mtx"])?)?;
     let cells_path = find(path, &["barcodes.tsv"])?;
     let cells: Vec<String> =
         lines(&cells_path)?.into_iter().map(|line| first_field(&line).to_owned()).collect();
@@ -63,7 +56,7 @@ pub fn open(path: &Path) -> Result<Opened> {
         index: cells,
         columns: Vec::new(),
         genes: genes.into_iter().map(Some).collect(),
-        matrix: Matrix::Text(matrix),
+        matrix: Box::new(matrix),
         counts,
         taken: "matrix.mtx".into(),
         skipped: Vec::new(),
@@ -86,98 +79,38 @@ fn first_field(line: &str) -> &str {
     line.split('\t').next().unwrap_or_default().trim()
 }
 
-impl MtxFile {
-    fn open(path: &Path) -> Result<Self> {
-        let mut input = open_text(path)?;
-        let mut line = String::new();
-        let broken = |what: String| {
-            Error::new(what).at_path(path).help("expected a matrix-market file of genes × cells")
-        };
-        let read = |input: &mut dyn BufRead, line: &mut String| {
-            line.clear();
-            input.take(LONGEST_LINE).read_line(line).map_err(|e| Error::io("read", path, &e))
-        };
-        read(&mut input, &mut line)?;
-        let header = line.to_lowercase();
-        if !header.starts_with("%%matrixmarket matrix coordinate") || !header.contains("general") {
-            return Err(broken("the first line is not '%%MatrixMarket matrix coordinate … general'".into()));
-        }
-        if header.contains("complex") {
-            return Err(broken("the values are complex numbers".into()));
-        }
-        let whole_numbers = header.contains("integer");
-        while read(&mut input, &mut line)? > 0 && line.starts_with('%') {}
-        let sizes: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-        let [genes, cells, entries] = sizes[..] else {
-            let start: String = line.trim().chars().take(80).collect();
-            return Err(broken(format!("'{start}' is not: genes, cells, entries")));
-        };
-        let small =
-            |n: u64| u32::try_from(n).map(|n| n as usize).map_err(|_| broken(format!("{n} is too many")));
-        Ok(Self { path: path.to_owned(), genes: small(genes)?, cells: small(cells)?, entries, whole_numbers })
+/// Reads the first lines of a matrix-market file: what its triples are and how many.
+fn header(path: &Path) -> Result<Triples> {
+    let mut input = open_text(path)?;
+    let mut line = String::new();
+    let broken =
+        |what: String| Error::new(what).at_path(path).help("expected a matrix-market file of genes × cells");
+    let read = |input: &mut dyn BufRead, line: &mut String| {
+        line.clear();
+        input.take(LONGEST_LINE).read_line(line).map_err(|e| Error::io("read", path, &e))
+    };
+    read(&mut input, &mut line)?;
+    let first = line.to_lowercase();
+    if !first.starts_with("%%matrixmarket matrix coordinate") || !first.contains("general") {
+        return Err(broken("the first line is not '%%MatrixMarket matrix coordinate … general'".into()));
     }
-
-    fn read(&self, each: &mut dyn FnMut(u32, u32, f32)) -> Result<()> {
-        let mut input = open_text(&self.path)?;
-        let mut line = Vec::new();
-        let (mut number, mut found, mut sizes_seen) = (0u64, 0u64, false);
-        loop {
-            line.clear();
-            number += 1;
-            let length = (&mut input)
-                .take(LONGEST_LINE)
-                .read_until(b'\n', &mut line)
-                .map_err(|e| Error::io("read", &self.path, &e))?;
-            if length == 0 {
-                break;
-            }
-            if line.starts_with(b"%") || line.trim_ascii().is_empty() {
-                continue;
-            }
-            if !sizes_seen {
-                sizes_seen = true;
-                continue;
-            }
-            let Some((gene, cell, value)) = self.entry(&line) else {
-                let start: String = String::from_utf8_lossy(&line).trim().chars().take(80).collect();
-                let what = format!("'{start}' is not: gene, cell, value (within the matrix)");
-                return Err(Error::new(what)
-                    .at(format!("line {number}"))
-                    .at_path(&self.path)
-                    .help("copy the file again, or mend the line"));
-            };
-            found += 1;
-            each(cell, gene, value);
-        }
-        if found != self.entries {
-            return Err(Error::new(format!(
-                "{found} entries instead of {}: the file is cut short",
-                self.entries
-            ))
-            .at_path(&self.path)
-            .help("copy the file again"));
-        }
-        Ok(())
+    if first.contains("complex") {
+        return Err(broken("the values are complex numbers".into()));
     }
-
-    fn entry(&self, line: &[u8]) -> Option<(u32, u32, f32)> {
-        let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        let mut next = || std::str::from_utf8(fields.next()?).ok();
-        let within = |text: &str, limit: usize| {
-            let place = text.parse::<u32>().ok()?.checked_sub(1)?;
-            ((place as usize) < limit).then_some(place)
-        };
-        let (gene, cell) = (within(next()?, self.genes)?, within(next()?, self.cells)?);
-        Some((gene, cell, next()?.parse().ok()?))
-    }
-}
-
-impl Entries for MtxFile {
-    fn cells(&self, each: &mut dyn FnMut(u32)) -> Result<()> {
-        self.read(&mut |cell, _, _| each(cell))
-    }
-
-    fn entries(&self, each: &mut dyn FnMut(u32, u32, f32)) -> Result<()> {
-        self.read(each)
-    }
+    while read(&mut input, &mut line)? > 0 && line.starts_with('%') {}
+    let sizes: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let [genes, cells, entries] = sizes[..] else {
+        let start: String = line.trim().chars().take(80).collect();
+        return Err(broken(format!("'{start}' is not: genes, cells, entries")));
+    };
+    let small = |n: u64| u32::try_from(n).map(|n| n as usize).map_err(|_| broken(format!("{n} is too many")));
+    Ok(Triples {
+        path: path.to_owned(),
+        genes: small(genes)?,
+        cells: small(cells)?,
+        entries,
+        whole_numbers: first.contains("integer"),
+        cell_first: false,
+        lines_before: 1,
+    })
 }

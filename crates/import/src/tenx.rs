@@ -1,7 +1,7 @@
 //! The `.h5` files of 10x Genomics: version 3 (one group `matrix`) and version 2 (one group a genome).
 
 use crate::hdf5::Hdf5;
-use crate::matrix::Matrix;
+use crate::matrix;
 use crate::names;
 use crate::opened::Opened;
 use genil_base::{Error, Result};
@@ -41,7 +41,7 @@ pub fn open(file: &Hdf5, path: &Path) -> Result<Opened> {
     if shape.i64s(0..shape.rows())? != [ids.len() as i64, cells.len() as i64] {
         return Err(shape.error("it does not agree with the numbers of genes and cells"));
     }
-    let matrix = Matrix::of_tenx(file, &group, cells.len(), ids.len())?;
+    let matrix = matrix::of_tenx(file, &group, cells.len(), ids.len())?;
     let genes = ids.into_iter().zip(symbols).map(|(id, symbol)| {
         let ensembl = Some(without_version(&id).to_owned()).filter(|id| is_ensembl(id));
         names::gene(Some(symbol).filter(|name| !name.is_empty()).or(Some(id)), ensembl)

@@ -4,7 +4,7 @@ use flate2::read::MultiGzDecoder;
 use genil_base::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Opens a text file; one that starts with the mark of gzip is unpacked, whatever its name.
 pub fn open_text(path: &Path) -> Result<Box<dyn BufRead>> {
@@ -49,4 +49,32 @@ pub fn lines(path: &Path) -> Result<Vec<String>> {
         line.truncate(line.trim_end_matches(['\r', '\n']).len());
         lines.push(line);
     }
+}
+
+/// An upper bound of the bytes of a text: deflate cannot shrink by more than 1032 : 1.
+pub fn most_bytes(path: &Path) -> Result<u64> {
+    let bytes = path.metadata().map_err(|e| Error::io("open", path, &e))?.len();
+    Ok(bytes.saturating_mul(if path.extension().is_some_and(|e| e == "gz") { 1100 } else { 1 }))
+}
+
+/// All files below a folder that are not hidden, in the order of their paths. Links are not followed.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |e: std::io::Error| Error::io("read", folder, &e);
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let kind = entry.file_type().map_err(io)?;
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }

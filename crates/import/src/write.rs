@@ -5,6 +5,7 @@ use crate::frame::Values;
 use crate::matrix::Slab;
 use crate::merge::{Merged, Part};
 use crate::summary::{FileSummary, Progress, Summary};
+use crate::text::files_below;
 use genil_base::files::{sha256, sha256_file};
 use genil_base::{Error, Result};
 use genil_data::{Annotation, Source, Store, StoreWriter};
@@ -54,17 +55,13 @@ fn source(part: &Part) -> Result<Source> {
     Ok(Source { file, sha256: hash(path)?, taken: part.opened.taken.clone() })
 }
 
-/// SHA-256 of a file, or of the hashes of the files of a folder in the order of their names.
+/// SHA-256 of a file, or of the hashes of the files of a folder in the order of their paths.
 fn hash(path: &Path) -> Result<String> {
     if !path.is_dir() {
         return sha256_file(path);
     }
-    let io = |e: std::io::Error| Error::io("read", path, &e);
-    let entries = std::fs::read_dir(path).map_err(io)?.collect::<std::io::Result<Vec<_>>>().map_err(io)?;
-    let mut files: Vec<_> =
-        entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    files.sort();
-    let hashes = files.iter().map(|file| sha256_file(file)).collect::<Result<Vec<_>>>()?;
+    let files = files_below(path)?;
+    let hashes = files.par_iter().map(|file| sha256_file(file)).collect::<Result<Vec<_>>>()?;
     Ok(sha256(hashes.join("\n").as_bytes()))
 }
 

@@ -4,6 +4,7 @@
 //! is not finished. A stage under way has `state.safetensors`: parameters, Adam's moments, and in its header
 //! how far it came. Each file is whole or absent.
 
+use crate::method::Memory;
 use genil_base::{Error, Result, files};
 use genil_engine::batch::FIRST_GENE;
 use genil_engine::{ModelConfig, OptimizerState, Tensor, Tensors};
@@ -37,7 +38,7 @@ pub struct ModelCard {
     pub cells: usize,
     /// Fingerprint of the plan.
     pub plan: String,
-    /// Fingerprint of the run's settings.
+    /// Fingerprint of all that decided it besides the seed (`settings.toml` of its chain).
     pub settings: String,
     /// SHA-256 of `model.safetensors`.
     pub weights: String,
@@ -50,10 +51,17 @@ pub const FORMAT: u32 = 1;
 const CARD: &str = "model.json";
 const WEIGHTS: &str = "model.safetensors";
 const STATE: &str = "state.safetensors";
+const MEMORY_NOTES: &str = "memory.json";
+const MEMORY_TENSORS: &str = "memory.safetensors";
 
 /// Whether the stage in this folder is finished.
 pub fn is_finished(folder: &Path) -> bool {
     folder.join(CARD).is_file()
+}
+
+/// Whether a stage under way has saved its state in this folder.
+pub fn has_state(folder: &Path) -> bool {
+    folder.join(STATE).is_file()
 }
 
 /// Writes a finished model; fills in the card's hash of the weights.
@@ -114,25 +122,39 @@ pub fn read_model(folder: &Path) -> Result<(ModelCard, Tensors)> {
     }
 }
 
+/// The state of a stage under way: all that a resume needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State<P> {
+    /// How far it came.
+    pub progress: P,
+    /// The model's parameters.
+    pub parameters: Tensors,
+    /// Adam's moments.
+    pub adam: OptimizerState,
+    /// What the method changes from step to step.
+    pub method: Tensors,
+    /// The parameters of a teacher that moves; else nothing.
+    pub teacher: Tensors,
+}
+
+/// The groups of a state's file.
+const GROUPS: [&str; 5] = ["parameter.", "first.", "second.", "method.", "teacher."];
+
 const AGAIN: &str = "copy the whole folder again, or train the stage again";
 
 /// Writes the state of a stage under way.
-pub fn write_state<P: Serialize>(
-    folder: &Path,
-    progress: &P,
-    parameters: &Tensors,
-    adam: &OptimizerState,
-) -> Result<()> {
+pub fn write_state<P: Serialize>(folder: &Path, state: &State<P>) -> Result<()> {
     let text = |it: serde_json::Result<String>| {
         it.map_err(|e| Error::new(format!("cannot write the state: {e}")).at_path(folder))
     };
     let mut header = HashMap::from([
-        ("progress".to_owned(), text(serde_json::to_string(progress))?),
-        ("adam_steps".to_owned(), adam.steps.to_string()),
+        ("progress".to_owned(), text(serde_json::to_string(&state.progress))?),
+        ("adam_steps".to_owned(), state.adam.steps.to_string()),
     ]);
-    let groups = [parameters, &adam.first, &adam.second];
-    header.insert(CONTENT.to_owned(), content_hash(&header, groups));
-    let groups: Vec<(&str, &Tensors)> = GROUPS.into_iter().zip(groups).collect();
+    let State { parameters, adam, method, teacher, .. } = state;
+    let tensors = [parameters, &adam.first, &adam.second, method, teacher];
+    header.insert(CONTENT.to_owned(), content_hash(&header, tensors));
+    let groups: Vec<(&str, &Tensors)> = GROUPS.into_iter().zip(tensors).collect();
     write_tensors(&folder.join(STATE), &groups, Some(header))
 }
 
@@ -140,33 +162,32 @@ pub fn write_state<P: Serialize>(
 ///
 /// # Errors
 /// When the file is not one that [`write_state`] wrote.
-pub fn read_state<P: DeserializeOwned>(folder: &Path) -> Result<Option<(P, Tensors, OptimizerState)>> {
+pub fn read_state<P: DeserializeOwned>(folder: &Path) -> Result<Option<State<P>>> {
     let path = folder.join(STATE);
     if !path.is_file() {
         return Ok(None);
     }
     let bad = |what: &str| bad_state(folder, what);
     let (groups, mut header) = read_tensors(&path, &GROUPS).map_err(|e| bad(e.what()))?;
-    let [parameters, first, second]: [Tensors; 3] = groups.try_into().map_err(|_| bad("its tensors"))?;
+    let groups: [Tensors; 5] = groups.try_into().map_err(|_| bad("its tensors"))?;
     let content = header.remove(CONTENT);
-    if content != Some(content_hash(&header, [&parameters, &first, &second])) {
+    if content != Some(content_hash(&header, groups.each_ref())) {
         return Err(bad("its content is not what was written"));
     }
+    let [parameters, first, second, method, teacher] = groups;
     let progress = header.get("progress").and_then(|t| serde_json::from_str(t).ok());
     let steps = header.get("adam_steps").and_then(|t| t.parse().ok());
     let (Some(progress), Some(steps)) = (progress, steps) else {
         return Err(bad("no progress in its header"));
     };
-    Ok(Some((progress, parameters, OptimizerState { steps, first, second })))
+    Ok(Some(State { progress, parameters, adam: OptimizerState { steps, first, second }, method, teacher }))
 }
 
-/// The groups of tensors in a state: parameters, Adam's first and second moments.
-const GROUPS: [&str; 3] = ["parameter.", "first.", "second."];
 /// The key of a state's hash over all else in it: a flipped bit would otherwise end in other results, unseen.
 const CONTENT: &str = "content";
 
 /// SHA-256 over a state's header and tensors, whatever their order.
-fn content_hash(header: &HashMap<String, String>, groups: [&Tensors; 3]) -> String {
+fn content_hash(header: &HashMap<String, String>, groups: [&Tensors; 5]) -> String {
     let mut lines: Vec<String> = header.iter().map(|(key, text)| format!("{key} {text}\n")).collect();
     for (prefix, tensors) in GROUPS.into_iter().zip(groups) {
         lines.extend(
@@ -193,6 +214,35 @@ pub fn remove_state(folder: &Path) -> Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path, &e)),
         _ => Ok(()),
     }
+}
+
+/// Writes what a method keeps for later stages, if it keeps anything.
+pub fn write_memory(folder: &Path, memory: &Memory) -> Result<()> {
+    if !memory.tensors.0.is_empty() {
+        write_tensors(&folder.join(MEMORY_TENSORS), &[("", &memory.tensors)], None)?;
+    }
+    if !memory.notes.is_null() {
+        files::write_bytes(&folder.join(MEMORY_NOTES), memory.notes.to_string().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Reads what [`write_memory`] wrote.
+///
+/// # Errors
+/// When a file is not one that it wrote.
+pub fn read_memory(folder: &Path) -> Result<Memory> {
+    let mut memory = Memory::default();
+    let notes = folder.join(MEMORY_NOTES);
+    if notes.is_file() {
+        memory.notes = serde_json::from_str(&files::read_text(&notes)?)
+            .map_err(|e| Error::new(format!("the method's memory cannot be read: {e}")).at_path(&notes))?;
+    }
+    let tensors = folder.join(MEMORY_TENSORS);
+    if tensors.is_file() {
+        memory.tensors = read_tensors(&tensors, &[""])?.0.remove(0);
+    }
+    Ok(memory)
 }
 
 /// A tensor as safetensors sees it.
@@ -287,27 +337,33 @@ mod tests {
         ])
     }
 
+    fn state<P>(progress: P) -> State<P> {
+        let adam = OptimizerState { steps: 7, first: tensors(0.5), second: tensors(2.5) };
+        State { progress, parameters: tensors(1.0), adam, method: tensors(4.0), teacher: Tensors::default() }
+    }
+
     #[test]
     fn a_state_reads_back_as_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let adam = OptimizerState { steps: 7, first: tensors(0.5), second: tensors(2.5) };
-        write_state(folder.path(), &vec![1.5f64, 0.1], &tensors(1.0), &adam).unwrap();
-        let (progress, parameters, again) = read_state::<Vec<f64>>(folder.path()).unwrap().unwrap();
-        assert_eq!(progress, [1.5, 0.1]);
-        let sorted = |mut t: Tensors| {
+        let state = state(vec![1.5f64, 0.1]);
+        write_state(folder.path(), &state).unwrap();
+        let again = read_state::<Vec<f64>>(folder.path()).unwrap().unwrap();
+        let sorted = |t: &Tensors| {
+            let mut t = t.clone();
             t.0.sort_by(|a, b| a.name.cmp(&b.name));
             t
         };
-        assert_eq!(sorted(parameters), sorted(tensors(1.0)));
-        assert_eq!(sorted(again.first), sorted(adam.first));
-        assert_eq!(again.steps, 7);
+        assert_eq!((again.progress, again.adam.steps), (state.progress, 7));
+        assert_eq!(sorted(&again.parameters), sorted(&state.parameters));
+        assert_eq!(sorted(&again.adam.first), sorted(&state.adam.first));
+        assert_eq!(sorted(&again.method), sorted(&state.method));
+        assert_eq!(again.teacher, state.teacher);
     }
 
     #[test]
     fn a_cut_or_flipped_file_is_an_error_that_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        let adam = OptimizerState { steps: 7, first: tensors(0.5), second: tensors(2.5) };
-        write_state(folder.path(), &0u8, &tensors(1.0), &adam).unwrap();
+        write_state(folder.path(), &state(0u8)).unwrap();
         let path = folder.path().join(STATE);
         let whole = std::fs::read(&path).unwrap();
         for cut in [0, 4, 9, whole.len() / 2, whole.len() - 1] {
@@ -324,9 +380,8 @@ mod tests {
     #[test]
     fn the_same_state_gives_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
-        let adam = OptimizerState { steps: 7, first: tensors(0.5), second: tensors(2.5) };
         let write = || {
-            write_state(folder.path(), &0u8, &tensors(1.0), &adam).unwrap();
+            write_state(folder.path(), &state(0u8)).unwrap();
             std::fs::read(folder.path().join(STATE)).unwrap()
         };
         assert_eq!(write(), write());

@@ -23,6 +23,17 @@ pub fn embed(
     cells: &[CellRef],
     shown: Shown,
 ) -> Result<Vec<f32>> {
+    Ok(embed_layers(engine, stages, settings, cells, shown)?.pop().unwrap_or_default())
+}
+
+/// For each encoder layer, lowest first, `N × d`: the row of `<cls>` after it, as [`embed`] gives the last.
+pub fn embed_layers(
+    engine: &mut dyn Engine,
+    stages: &Stages,
+    settings: &RunSettings,
+    cells: &[CellRef],
+    shown: Shown,
+) -> Result<Vec<Vec<f32>>> {
     let drawn: Vec<CellTokens> = cells
         .par_iter()
         .map(|&cell| {
@@ -30,13 +41,18 @@ pub fn embed(
             draw(&stages.stores, &stages.partition, &settings.tokens, cell, what, evaluation_key())
         })
         .collect();
-    let width = engine.config().width;
-    let mut rows = vec![0.0; cells.len() * width];
-    let mut filled = rows.chunks_exact_mut(width).zip(&drawn).filter(|(_, cell)| !cell.tokens.is_empty());
+    let (width, layers) = (engine.config().width, engine.config().layers);
+    let mut rows = vec![vec![0.0; cells.len() * width]; layers];
+    // Cells without tokens are in no part.
+    let mut places = (0..cells.len()).filter(|&i| !drawn[i].tokens.is_empty());
     for part in into_parts(&drawn, settings.train.part_tokens) {
+        let places: Vec<usize> = places.by_ref().take(part.batch.cells()).collect();
         let outputs = engine.predict(&part.batch)?;
-        for (embedding, (row, _)) in outputs.embedding.chunks_exact(width).zip(&mut filled) {
-            row.copy_from_slice(embedding);
+        let of_layer = outputs.layers.chunks_exact(part.batch.cells() * width);
+        for (rows, of_layer) in rows.iter_mut().zip(of_layer) {
+            for (&place, row) in places.iter().zip(of_layer.chunks_exact(width)) {
+                rows[place * width..][..width].copy_from_slice(row);
+            }
         }
     }
     Ok(rows)

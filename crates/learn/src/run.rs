@@ -4,25 +4,27 @@
 //! RUN/run.toml     the settings, every default written out
 //! RUN/plan.toml    the plan
 //! RUN/run.json     what is in the run: versions, hashes, stages, methods and where their models are
-//! RUN/timing.csv   how long each stage took (the only file that two equal runs do not share)
-//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, events.jsonl}
+//! RUN/costs.csv    what each stage cost (the only file that two equal runs do not share)
+//! RUN/models/seed-S/CHAIN/settings.toml    what decides the chain's models
+//! RUN/models/seed-S/CHAIN/stage-K/{model.safetensors, model.json, memory.json, memory.safetensors, events.jsonl}
 //! ```
 //! `CHAIN` is a method's name, or `shared` for the stages that a method trains as fine-tuning does: those are
-//! trained once.
+//! trained once. A run may grow by methods and seeds; see [`crate::chain`].
 
 use crate::card::{MethodCard, ProbeCard, RunCard, StageCard, StoreCard, read_card};
+use crate::chain::ChainSettings;
 use crate::checkpoint::{self, ModelCard};
+use crate::costs::{self, Clock, Cost, Kept};
 use crate::method::Context;
 use crate::progress::Progress;
 use crate::settings::{RunSettings, SHARED, UNTRAINED};
 use crate::stages::Stages;
-use crate::train_stage::{steps_of, train_stage};
+use crate::train_stage::train_stage;
 use genil_base::{Error, Result, files};
 use genil_engine::{CpuEngine, Engine};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A run folder, its settings and its data.
 pub struct Run {
@@ -36,34 +38,38 @@ pub struct Run {
     pub plan_hash: String,
     /// Fingerprint of the settings.
     pub settings_hash: String,
-    _lock: File,
+    #[expect(dead_code, reason = "held as long as the run is")]
+    lock: Option<File>,
 }
 
 impl Run {
-    /// Begins a run in `folder`, or takes up the one that is there.
+    /// Begins a run in `folder`, or takes up the one that is there, with the methods, seeds and evaluation that
+    /// `settings` name now.
     ///
     /// # Errors
-    /// When the folder holds a run with other settings or another plan, or another process works on it.
+    /// When the folder holds models that were trained with other settings or on another plan, or another process
+    /// works on it.
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
         // A plan that cannot be used leaves no folder behind.
-        let stages = Stages::open(&settings.plan)?;
+        Stages::open(&settings.plan)?;
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
         files::remove_partial(folder)?;
+        let run = Self { lock: Some(lock), ..Self::look_at(folder, settings)? };
+        run.write_cards()?;
+        Ok(run)
+    }
+
+    /// A run as [`Run::begin`] would begin it, only to be looked at: nothing is locked or written.
+    ///
+    /// # Errors
+    /// As [`Run::begin`].
+    pub fn look_at(folder: &Path, settings: RunSettings) -> Result<Self> {
+        let stages = Stages::open(&settings.plan)?;
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
-        let card_path = folder.join("run.json");
-        if card_path.is_file() {
-            let there = read_card(folder)?;
-            if there.settings_hash != settings_hash || there.plan_hash != plan_hash {
-                let what = if there.plan_hash == plan_hash { "other settings" } else { "another plan" };
-                return Err(Error::new(format!("this folder holds a run with {what}")).at_path(folder).help(
-                    "choose another folder with --out, or delete this one; a run's settings never change",
-                ));
-            }
-        }
-        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, _lock: lock };
-        if !card_path.is_file() {
-            run.write_cards()?;
+        let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, lock: None };
+        for (seed, method, stage) in run.units() {
+            run.chain_settings(method, stage).check(&run.chain_folder(seed, method, stage))?;
         }
         Ok(run)
     }
@@ -152,10 +158,26 @@ impl Run {
         if method == UNTRAINED || departs(method) { method } else { SHARED }
     }
 
+    /// What decides a method's model of a stage.
+    fn chain_settings(&self, method: &str, stage: usize) -> ChainSettings<'_> {
+        ChainSettings::new(&self.settings, &self.plan_hash, self.chain(method, stage))
+    }
+
+    /// Fingerprint of what decides a method's model of a stage, besides the seed.
+    ///
+    /// # Errors
+    /// Never for checked settings.
+    pub fn chain_fingerprint(&self, method: &str, stage: usize) -> Result<String> {
+        self.chain_settings(method, stage).fingerprint()
+    }
+
+    fn chain_folder(&self, seed: u64, method: &str, stage: usize) -> PathBuf {
+        self.folder.join("models").join(format!("seed-{seed}")).join(self.chain(method, stage))
+    }
+
     /// The folder of a method's model of a stage.
     pub fn model_folder(&self, seed: u64, method: &str, stage: usize) -> PathBuf {
-        let chain = self.chain(method, stage);
-        self.folder.join("models").join(format!("seed-{seed}")).join(chain).join(format!("stage-{stage}"))
+        self.chain_folder(seed, method, stage).join(format!("stage-{stage}"))
     }
 
     /// Every (seed, method, stage) whose model is trained on its own, each chain's stages in order.
@@ -198,30 +220,43 @@ impl Run {
         progress: &dyn Progress,
     ) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        self.chain_settings(name, stage).note(&self.chain_folder(seed, name, stage))?;
         let mut method = self.settings.methods[name].build();
         let mut engine = self.engine_before(seed, name, stage)?;
         if stage > 0 {
-            let before = self.model_folder(seed, name, stage - 1).join("memory.json");
-            if before.is_file() {
-                let memory = serde_json::from_str(&files::read_text(&before)?).map_err(|e| {
-                    Error::new(format!("the method's memory cannot be read: {e}")).at_path(&before).help(ANEW)
-                })?;
+            let before = self.model_folder(seed, name, stage - 1);
+            let memory = checkpoint::read_memory(&before)?;
+            if !memory.is_empty() {
                 method.restore(memory).map_err(|e| e.at_path(&before).help(ANEW))?;
             }
         }
         let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
         let chain = self.chain(name, stage);
         let what = format!("seed {seed} · {chain} · stage {stage} {}", self.stages.name(stage));
-        let begun = Instant::now();
+        let resumed = checkpoint::has_state(folder);
+        let clock = Clock::start();
         let cells = train_stage(context, &mut *method, &mut *engine, folder, save_every, (&what, progress))?;
 
-        let memory = method.memory();
-        if chain != SHARED && !memory.is_null() {
-            files::write_bytes(&folder.join("memory.json"), memory.to_string().as_bytes())?;
+        let mut kept = Kept::default();
+        if chain != SHARED {
+            checkpoint::write_memory(folder, &method.memory())?;
+            let of = (&self.settings.methods[name], stage);
+            kept = Kept::after(&self.stages, of, method.stored_cells(), folder)?;
         }
-        checkpoint::write_model(folder, self.model_card((seed, name, stage), cells), engine.parameters())?;
+        checkpoint::write_model(folder, self.model_card((seed, name, stage), cells)?, engine.parameters())?;
         checkpoint::remove_state(folder)?;
-        self.note_time((seed, chain, stage), begun.elapsed(), cells)
+        let (seconds, processor_seconds) = clock.seconds();
+        let cost = Cost {
+            chain: chain.to_owned(),
+            seed,
+            stage,
+            cells,
+            seconds: (!resumed).then_some(seconds),
+            processor_seconds: processor_seconds.filter(|_| !resumed),
+            kept_cells: kept.cells,
+            kept_bytes: kept.bytes,
+        };
+        costs::note(&self.folder, &cost)
     }
 
     /// The model that stage `k` starts from: that of stage `k - 1` with rows for the new genes, or a new one.
@@ -250,7 +285,7 @@ impl Run {
             .help("run 'genil train' on this folder's run.toml first: it goes on where it stopped"));
         }
         let (card, parameters) = checkpoint::read_model(&folder)?;
-        if card.plan != self.plan_hash || card.settings != self.settings_hash {
+        if card.settings != self.chain_fingerprint(name, stage)? {
             return Err(Error::new("this model was trained with another plan or other settings")
                 .at_path(&folder)
                 .help(ANEW));
@@ -275,8 +310,8 @@ impl Run {
         Ok(Box::new(CpuEngine::new(self.settings.model.clone(), rows, seed)?))
     }
 
-    fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> ModelCard {
-        ModelCard {
+    fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> Result<ModelCard> {
+        Ok(ModelCard {
             format: checkpoint::FORMAT,
             genil: env!("CARGO_PKG_VERSION").into(),
             model: self.settings.model.clone(),
@@ -287,10 +322,10 @@ impl Run {
             stage_name: self.stages.name(stage).to_owned(),
             cells,
             plan: self.plan_hash.clone(),
-            settings: self.settings_hash.clone(),
+            settings: self.chain_fingerprint(name, stage)?,
             weights: String::new(),
             genes: self.genes_through(stage),
-        }
+        })
     }
 
     /// The genes of each stage so far, in the order of their tokens.
@@ -298,29 +333,6 @@ impl Run {
         let partition = &self.stages.partition;
         let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
         (0..=stage).map(genes).collect()
-    }
-
-    /// Appends a line to `timing.csv`.
-    fn note_time(
-        &self,
-        (seed, chain, stage): (u64, &str, usize),
-        time: Duration,
-        cells: usize,
-    ) -> Result<()> {
-        let path = self.folder.join("timing.csv");
-        files::refuse_link(&path)?;
-        let new = !path.is_file();
-        let steps = steps_of(&self.settings.train, stage, cells);
-        let seen = steps as f64 * self.settings.train.batch as f64;
-        let mut line = String::new();
-        if new {
-            line.push_str("chain,seed,stage,seconds,cells_per_second\n");
-        }
-        let seconds = time.as_secs_f64();
-        line.push_str(&format!("{chain},{seed},{stage},{seconds:.2},{:.1}\n", seen / seconds));
-        let io = |e: std::io::Error| Error::io("write", &path, &e);
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
-        file.write_all(line.as_bytes()).map_err(io)
     }
 }
 

@@ -89,12 +89,26 @@ pub enum Schedule {
     Cosine,
 }
 
+impl Schedule {
+    /// The rate beside the one that a stage begins with, once `share` of its steps is over, in 0..1.
+    pub fn factor(self, share: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Linear => 1.0 - share,
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
+        }
+    }
+}
+
 /// What is measured afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSettings {
     /// At most so many held-out cells of a stage, drawn by the seed (0: all).
     pub cells: usize,
+    /// At most so many genes of a cell, if not as in training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_genes: Option<usize>,
     /// Trials of the linear probe.
     pub trials: u64,
     /// Epochs of the linear probe.
@@ -109,19 +123,34 @@ pub struct EvaluateSettings {
     /// Besides, the classification as the paper's authors compute it: a new division every trial, the best
     /// epoch chosen on the test part. It flatters; its rows are called `accuracy_paper`.
     pub paper: bool,
+    /// Besides, how far each model has moved since the older stages, layer by layer: `drift.csv`.
+    pub drift: bool,
 }
 
 impl Default for EvaluateSettings {
     fn default() -> Self {
         Self {
             cells: 2000,
+            max_genes: None,
             trials: 3,
             probe_epochs: 50,
             standardise: true,
             neighbours: 10,
             resamples: 1000,
             paper: false,
+            drift: false,
         }
+    }
+}
+
+impl EvaluateSettings {
+    /// What decides a figure, as text: all but which tables are wanted.
+    ///
+    /// # Errors
+    /// Never for checked settings.
+    pub fn to_text(&self) -> Result<String> {
+        toml::to_string(&Self { drift: false, ..self.clone() })
+            .map_err(|e| Error::new(format!("cannot write the settings: {e}")))
     }
 }
 
@@ -168,6 +197,7 @@ impl RunSettings {
             ("[train] batch", train.batch as u64, MOST),
             ("[train] part_tokens", train.part_tokens as u64, MOST),
             ("[train] log_every", train.log_every, MOST),
+            ("[evaluate] max_genes", self.evaluate.max_genes.unwrap_or(1) as u64, MOST),
             ("[evaluate] trials", self.evaluate.trials, 1 << 16),
             ("[evaluate] probe_epochs", self.evaluate.probe_epochs as u64, 1 << 24),
             ("[evaluate] neighbours", self.evaluate.neighbours as u64, MOST),
@@ -218,6 +248,12 @@ impl RunSettings {
         toml::to_string(self).map_err(|e| Error::new(format!("cannot write the settings: {e}")))
     }
 
+    /// The settings with the tokens of an evaluation in place of those of training.
+    pub fn when_measured(&self) -> Self {
+        let max_genes = self.evaluate.max_genes.unwrap_or(self.tokens.max_genes);
+        Self { tokens: Sampling { max_genes, ..self.tokens.clone() }, ..self.clone() }
+    }
+
     /// SHA-256 of everything but the plan's place.
     ///
     /// # Errors
@@ -250,7 +286,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_papers() {
         let settings = parse(SMALL).unwrap();
-        assert_eq!(settings.model, ModelConfig { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15 });
+        assert_eq!(settings.model, ModelConfig::default());
         assert_eq!((settings.train.batch, settings.train.epochs), (128, 5));
         assert_eq!(settings.train.learning_rate, 5e-4);
         assert_eq!((settings.tokens.max_genes, settings.tokens.mask), (512, 0.4));
@@ -277,6 +313,7 @@ mod tests {
             "[tokens]\nmask = 1.5\n",
             "[model]\nwidth = 100\n",
             "[evaluate]\ntrials = 0\n",
+            "[evaluate]\nmax_genes = 0\n",
         ] {
             assert!(parse(&format!("{SMALL}{bad}")).is_err(), "{bad}");
         }

@@ -66,7 +66,7 @@ impl Stages {
         };
         match examples.iter().find(|e| !sound(e)) {
             None => Ok(()),
-            Some(Example { cell, shown }) => Err(Error::new(format!(
+            Some(Example { cell, shown, .. }) => Err(Error::new(format!(
                 "there is no cell {} of the store {} for {shown:?}",
                 cell.row, cell.store
             ))

@@ -3,10 +3,10 @@
 //! The state on the disk is only ever written at an event, when no average is open; so a run that was cut
 //! continues as if it had not been.
 
-use crate::batch::{Example, epoch_order, training_parts};
-use crate::checkpoint;
+use crate::batch::{Example, Origin, draw_cells, epoch_order, step_parts};
+use crate::checkpoint::{self, State};
 use crate::events::{Averages, EventLog};
-use crate::method::{Context, Loss, Method, Step};
+use crate::method::{Context, Loss, Method, Step, Teacher, prediction_loss};
 use crate::progress::Progress;
 use crate::settings::{Schedule, TrainSettings};
 use genil_base::random::{Key, Purpose};
@@ -34,19 +34,29 @@ pub fn train_stage(
     (what, progress): (&str, &dyn Progress),
 ) -> Result<usize> {
     engine.restart_optimizer();
-    let examples = method.begin_stage(context, engine)?;
+    let mut examples = context.own_cells();
+    method.begin_stage(context, engine, &mut examples)?;
     context.stages.check(&examples)?;
+    let origins = [Origin::Data, Origin::Drawn];
+    let teaches = context.stage > 0 && origins.into_iter().any(|of| method.asks_teacher(of));
+    let unknown = context.stages.partition.tokens_of(context.stage);
+    let mut teacher = teaches.then(|| Teacher::new(engine, unknown));
     let train = &context.settings.train;
     let steps_an_epoch = examples.len().div_ceil(train.batch) as u64;
     let rate = Rate::new(train, context.stage, steps_an_epoch);
 
     let mut position = Position { step: 0, event_bytes: 0 };
-    if let Some((saved, parameters, adam)) = checkpoint::read_state::<Position>(folder)? {
-        engine.restore(parameters, Some(adam)).map_err(|e| checkpoint::bad_state(folder, e.what()))?;
-        if saved.step > rate.steps {
+    if let Some(state) = checkpoint::read_state::<Position>(folder)? {
+        let here = |e: Error| checkpoint::bad_state(folder, e.what());
+        engine.restore(state.parameters, Some(state.adam)).map_err(here)?;
+        method.resume(state.method).map_err(here)?;
+        if let Some(teacher) = teacher.as_mut().filter(|_| method.moves_teacher()) {
+            teacher.engine.restore(state.teacher, None).map_err(here)?;
+        }
+        if state.progress.step > rate.steps {
             return Err(checkpoint::bad_state(folder, "its step lies beyond the last"));
         }
-        position = saved;
+        position = state.progress;
     }
     progress.begin(what, "steps", rate.steps);
     progress.advance(position.step, "");
@@ -61,7 +71,9 @@ pub fn train_stage(
         let done = (position.step % steps_an_epoch) as usize;
         for cells in order.chunks(train.batch).skip(done) {
             let lr = rate.at(position.step);
-            let loss = one_step(context, method, engine, cells, (epoch, position.step), lr)?;
+            let done = position.step as f64 / rate.steps as f64;
+            let at = At { epoch, step: position.step, done, lr };
+            let loss = one_step(context, method, engine, teacher.as_mut(), cells, at)?;
             position.step += 1;
             averages.add(&loss);
             progress.advance(1, &format!("loss {:.3}", loss.total()));
@@ -69,7 +81,17 @@ pub fn train_stage(
                 log.write(&averages.take(position.step, epoch, lr))?;
                 if saved.elapsed() >= save_every && position.step < rate.steps {
                     position.event_bytes = log.flushed()?;
-                    checkpoint::write_state(folder, &position, engine.parameters(), &engine.optimizer())?;
+                    let moved = teacher.as_ref().filter(|_| method.moves_teacher());
+                    checkpoint::write_state(
+                        folder,
+                        &State {
+                            progress: position,
+                            parameters: engine.parameters().clone(),
+                            adam: engine.optimizer(),
+                            method: method.progress(),
+                            teacher: moved.map(|t| t.engine.parameters().clone()).unwrap_or_default(),
+                        },
+                    )?;
                     saved = Instant::now();
                 }
             }
@@ -86,31 +108,54 @@ pub fn steps_of(train: &TrainSettings, stage: usize, cells: usize) -> u64 {
     Rate::new(train, stage, cells.div_ceil(train.batch) as u64).steps
 }
 
-/// One step: every part forward, its loss, backward; then Adam.
+/// Where in a stage a step is.
+struct At {
+    epoch: usize,
+    step: u64,
+    /// Share of the stage's steps that is over.
+    done: f64,
+    lr: f64,
+}
+
+/// One step: its cells and what the method adds to them, laid out in parts; every part forward, its loss,
+/// backward; then Adam.
 fn one_step(
     context: Context<'_>,
     method: &mut dyn Method,
     engine: &mut dyn Engine,
+    mut teacher: Option<&mut Teacher>,
     cells: &[Example],
-    (epoch, step): (usize, u64),
-    lr: f64,
+    at: At,
 ) -> Result<Loss> {
-    let parts = training_parts(context.stages, context.settings, cells, (context.seed, context.stage, epoch));
-    let dropout = Key::new(context.seed, Purpose::Dropout).with(context.stage as u64).with(step);
+    let Context { stages, settings, seed, stage } = context;
+    let mut cells = draw_cells(stages, settings, cells, (seed, stage, at.epoch));
+    method.add_cells(context, at.step, &mut cells)?;
+    let mut parts = step_parts(&cells, settings.train.part_tokens);
+    for part in &mut parts {
+        if let Some(teacher) = &mut teacher {
+            part.said = Some(teacher.says(part, |of| method.asks_teacher(of))?);
+        }
+        method.set_targets(context, part)?;
+    }
+    let dropout = Key::new(seed, Purpose::Dropout).with(stage as u64).with(at.step);
     let mut gradients = OutputGradients::default();
     let mut total = Loss::default();
-    for at in 0..parts.len() {
-        let outputs = engine.forward(&parts[at].batch, dropout.with(at as u64))?;
-        let step = Step { context, parts: &parts, at };
-        total.add(&method.loss(&step, outputs, &mut gradients)?);
+    for part in 0..parts.len() {
+        let outputs = engine.forward(&parts[part].batch, dropout.with(part as u64))?;
+        let step = Step { context, parts: &parts, at: part };
+        let mut loss = prediction_loss(&step, outputs, &mut gradients);
+        loss.added += method.add_loss(&step, outputs, &mut gradients)?;
+        total.add(&loss);
         engine.backward(&gradients)?;
     }
     if !total.total().is_finite() {
-        return Err(Error::new(format!("the loss is {} at step {step}: training diverged", total.total()))
+        let (loss, step) = (total.total(), at.step);
+        return Err(Error::new(format!("the loss is {loss} at step {step}: training diverged"))
             .help("lower [train] learning_rate, or lengthen warmup"));
     }
-    engine.step(lr as f32);
-    method.after_step(context, engine)?;
+    method.change_gradients(context, engine, at.done)?;
+    engine.step(at.lr as f32);
+    method.after_step(context, engine, teacher)?;
     Ok(total)
 }
 
@@ -136,18 +181,45 @@ impl Rate {
             return self.base * (step + 1) as f64 / self.warmup as f64;
         }
         let share = (step - self.warmup) as f64 / (self.steps - self.warmup).max(1) as f64;
-        self.base
-            * match self.schedule {
-                Schedule::Constant => 1.0,
-                Schedule::Linear => 1.0 - share,
-                Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
-            }
+        self.base * self.schedule.factor(share)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::testing::train;
+    use crate::{RunSettings, Silent};
+
+    #[test]
+    fn a_stage_that_was_cut_ends_as_if_it_had_not_been_whatever_the_method() {
+        let run = train("no = { method = 'finetune' }");
+        for method in [
+            "{ method = 'ema', decay = 0.9 }",
+            "{ method = 'si' }",
+            "{ method = 'lora' }",
+            "[{ method = 'distill', lambda = 1.0 }, { method = 'ema-teacher', decay = 0.5 }]",
+            "[{ method = 'start-rows' }, { method = 'freeze', share = 0.9 }, { method = 'average' }]",
+            "[{ method = 'l2' }, { method = 'ewc', cells = 9 }, { method = 'mas', cells = 9 }]",
+            "[{ method = 'agem', cells = 9 }, { method = 'derpp', cells = 9 }]",
+            "[{ method = 'prototypes' }, { method = 'imagine' }, { method = 'features', on = 'both' }]",
+            "{ method = 'gdumb', cells = 9 }",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = RunSettings::parse(&format!("plan = 'p'\n[methods]\nit = {method}")).unwrap();
+            // The state of the last event but one stays in the folder: the second run goes on from there.
+            let through = || {
+                let (mut method, mut engine) = (settings.methods["it"].build(), run.engine_before("no", 2));
+                let quiet: (&str, &dyn Progress) = ("", &Silent);
+                train_stage(run.context(2), &mut *method, &mut *engine, folder.path(), Duration::ZERO, quiet)
+                    .unwrap();
+                (engine.parameters().clone(), method.memory())
+            };
+            let whole = through();
+            assert!(checkpoint::has_state(folder.path()));
+            assert!(through() == whole, "{method}");
+        }
+    }
 
     #[test]
     fn the_rate_warms_up_on_the_base_stage_only_and_then_follows_its_schedule() {

@@ -6,11 +6,13 @@
 //! * `metric`, `measures`: from scores to matrices, forgetting and new-gene loss over seeds;
 //! * `verdict`, `summary`: the answer in a sentence and in a small table;
 //! * `tables`: `RUN/tables/`, one table per matrix, as CSV and Markdown;
+//! * `drift`: how far models moved;
 //! * `gene_table`: what every gene lost;
 //! * `charts`: `RUN/figures/`, as SVG;
 //! * `page`: `RUN/report.html`, self-contained.
 
 mod charts;
+mod drift;
 mod gene_table;
 mod measures;
 mod metric;
@@ -24,6 +26,7 @@ mod wording;
 use genil_base::{Error, Result, files};
 use run::Run;
 use std::path::{Path, PathBuf};
+pub use summary::Summary;
 
 /// The files that [`write()`] wrote.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -80,6 +83,6 @@ pub fn write_many(runs: &[PathBuf], out: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`write()`], as far as reading goes.
-pub fn text_summary(run: &Path) -> Result<String> {
+pub fn text_summary(run: &Path) -> Result<Summary> {
     Ok(summary::text(&Run::read(run)?))
 }

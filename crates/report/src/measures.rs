@@ -3,7 +3,7 @@
 //! Intervals are over seeds. With one seed they are the ones over its cells, where `scores.csv` has them.
 
 use crate::metric::Metric;
-use crate::run::Run;
+use crate::run::{Cost, Method, Run};
 use genil_score::{Interval, Matrix, over_seeds};
 
 /// One matrix per seed, in the order of the seeds.
@@ -78,6 +78,47 @@ pub fn newest(run: &Run, method: usize, metric: Metric) -> Option<Interval> {
     over(newest_by_seed(run, method, metric).into_iter(), || {
         cells_bounds(run, method, metric.key, last, Some(last))
     })
+}
+
+/// What a method keeps for later stages, in megabytes: the most after any stage, mean over seeds.
+pub fn stored(run: &Run, method: usize) -> Option<Interval> {
+    let most = |&seed: &u64| {
+        let stages = (0..=run.manifest.last()).filter_map(|stage| cost(run, method, seed, stage));
+        stages.map(|cost| cost.kept_bytes as f64 / 1e6).reduce(f64::max)
+    };
+    over_distinct(run.manifest.seeds.iter().filter_map(most).collect())
+}
+
+/// Training time of all stages after the base as a multiple of fine-tuning's, seed by seed: processor time where it is
+/// known, since other programs do not lengthen it. `None` without a fine-tuning to compare with.
+pub fn relative_time(run: &Run, method: usize) -> Option<Interval> {
+    let baseline = run.manifest.methods.iter().position(Method::is_finetune)?;
+    let ratio = |&seed: &u64| {
+        let time = |method: usize, of: fn(&Cost) -> Option<f64>| -> Option<f64> {
+            let stages = 1..=run.manifest.last();
+            let all = stages.map(|stage| of(cost(run, method, seed, stage)?)).sum::<Option<f64>>();
+            all.filter(|time| *time > 0.0)
+        };
+        let ratio = |of| Some(time(method, of)? / time(baseline, of)?);
+        ratio(|cost| cost.processor_seconds).or_else(|| ratio(|cost| cost.seconds))
+    };
+    over_distinct(run.manifest.seeds.iter().filter_map(ratio).collect())
+}
+
+/// What a stage of a method cost, be it alone in its chain of models or not.
+fn cost(run: &Run, method: usize, seed: u64, stage: usize) -> Option<&Cost> {
+    let method = &run.manifest.methods[method];
+    let chain = method.chains.get(stage).unwrap_or(&method.name);
+    run.costs.iter().find(|c| c.chain == *chain && c.seed == seed && c.stage == stage)
+}
+
+/// The mean over seeds; without bounds where all are the same.
+fn over_distinct(by_seed: Vec<f64>) -> Option<Interval> {
+    let first = *by_seed.first()?;
+    if by_seed.iter().all(|&value| value == first) {
+        return Some(Interval::without_bounds(first));
+    }
+    Some(over_seeds(&by_seed))
 }
 
 /// How much worse set `j` is after the last stage than after its own.

@@ -70,3 +70,19 @@ pub fn classification(run: &Run) -> Option<Metric> {
 pub fn measured(run: &Run) -> Vec<Metric> {
     KNOWN.into_iter().filter(|m| run.scores.iter().any(|s| s.metric == m.key)).collect()
 }
+
+/// The methods that `paired.csv` compares others with, fine-tuning first.
+pub fn baselines(run: &Run) -> Vec<usize> {
+    let mut all: Vec<usize> = run.paired.iter().map(|p| p.against).collect();
+    all.sort_unstable_by_key(|&m| (!run.manifest.methods[m].is_finetune(), m));
+    all.dedup();
+    all
+}
+
+/// The paired measures that are shown, with their names for people.
+pub const PAIRED: [(&str, &str); 4] = [
+    ("forgetting_mse", "forgetting, regression"),
+    ("forgetting_accuracy", "forgetting, classification"),
+    ("new_mse", "loss on newest genes"),
+    ("new_accuracy", "accuracy on newest classes"),
+];

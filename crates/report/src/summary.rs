@@ -3,10 +3,32 @@
 use crate::metric;
 use crate::run::Run;
 use crate::{measures, verdict};
-use genil_score::{Cell, Table};
+use genil_score::{Cell, Interval, Table};
+use std::fmt;
 
-/// Method, Δ regression, Δ classification (where there are probes), loss on the newest genes.
+/// Method, Δ regression, Δ classification and accuracy on the newest classes (where there are probes), loss on the newest
+/// genes, storage and time (where the run has its costs).
 pub fn table(run: &Run) -> Table {
+    let mut table = short_table(run);
+    let last = &run.manifest.stages[run.manifest.last()].name;
+    let methods = 0..run.manifest.methods.len();
+    let mut column = |name: String, of: &dyn Fn(usize) -> Option<Interval>| {
+        let all: Vec<Option<Interval>> = methods.clone().map(of).collect();
+        if all.iter().any(Option::is_some) {
+            table.header.push(name);
+            table.rows.iter_mut().zip(all).for_each(|(row, it)| row.push(it.into()));
+        }
+    };
+    if let Some(metric) = metric::classification(run) {
+        column(format!("accuracy on newest classes ({last})"), &|m| measures::newest(run, m, metric));
+    }
+    column("kept for later stages (MB)".to_owned(), &|m| measures::stored(run, m));
+    column("training time (× fine-tuning)".to_owned(), &|m| measures::relative_time(run, m));
+    table
+}
+
+/// The columns that fit a terminal.
+fn short_table(run: &Run) -> Table {
     let regression = metric::regression(run);
     let classification = metric::classification(run);
     let last = &run.manifest.stages[run.manifest.last()].name;
@@ -26,19 +48,33 @@ pub fn table(run: &Run) -> Table {
     table
 }
 
-/// The summary for a terminal: the table, the verdict and its limits.
-pub fn text(run: &Run) -> String {
+/// A summary for a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// One line per method.
+    pub table: String,
+    /// What its means and intervals are over.
+    pub over: String,
+    /// The answer in one sentence.
+    pub headline: String,
+    /// The same with its numbers, and what limits it, a line each.
+    pub text: String,
+}
+
+/// The table, the verdict and its limits.
+pub fn text(run: &Run) -> Summary {
     let seeds = &run.manifest.seeds;
     let over = match seeds.len() {
         1 => "one seed: no interval over seeds; [95 % interval over its cells]".to_owned(),
         n => format!("mean over {n} seeds [95 % interval]"),
     };
     let verdict = verdict::verdict(run);
-    let mut out = table(run).to_text();
-    out += &format!("({over})\n\n{}\n{}\n", verdict.headline, verdict.answer);
-    for caveat in &verdict.caveats {
-        out += caveat;
-        out.push('\n');
+    let text = std::iter::once(verdict.answer).chain(verdict.caveats).map(|line| line + "\n").collect();
+    Summary { table: short_table(run).to_text(), over, headline: verdict.headline, text }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}({})\n\n{}\n{}", self.table, self.over, self.headline, self.text)
     }
-    out
 }

@@ -24,6 +24,9 @@ struct Candidate<'a> {
     newest: Option<Interval>,
 }
 
+/// So many other methods are named in a sentence.
+const MOST: usize = 4;
+
 /// Judges the run by its main measure. Joint training is a bound and no candidate, unless it is alone.
 pub fn verdict(run: &Run) -> Verdict {
     let metric = metric::regression(run);
@@ -99,7 +102,8 @@ fn numbers(run: &Run, first: &Candidate, others: &[Candidate], metric: Metric) -
     let rest: Vec<String> =
         others.iter().map(|c| format!("{} {}", c.name, wording::signed(c.forgetting.value))).collect();
     if !rest.is_empty() {
-        text += &format!(" ({})", rest.join(", "));
+        let more = if rest.len() > MOST { format!(" and {} more", rest.len() - MOST) } else { String::new() };
+        text += &format!(" ({}{more})", rest[..rest.len().min(MOST)].join(", "));
     }
     text.push('.');
     if let Some(newest) = first.newest {

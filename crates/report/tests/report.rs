@@ -21,7 +21,7 @@ fn written(fixture: &Fixture) -> (tempfile::TempDir, genil_report::Written, Stri
 fn summary(fixture: &Fixture) -> String {
     let folder = tempfile::tempdir().unwrap();
     fixture.write(folder.path());
-    genil_report::text_summary(folder.path()).unwrap()
+    genil_report::text_summary(folder.path()).unwrap().to_string()
 }
 
 /// What a report says when `spoil` has been at the folder.
@@ -58,7 +58,18 @@ fn every_method_set_and_section_is_on_the_page() {
     for set in &fixture.stages {
         assert!(page.contains(&format!("<th scope=\"col\">{set}</th>")), "{set}");
     }
-    for id in ["sets", "matrices", "forgetting", "training", "genes", "probes", "making"] {
+    for id in [
+        "against",
+        "sets",
+        "matrices",
+        "forgetting",
+        "training",
+        "genes",
+        "probes",
+        "maps",
+        "drift",
+        "making",
+    ] {
         assert!(page.contains(&format!("<section id=\"{id}\">")), "{id}");
         assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
     }
@@ -92,12 +103,13 @@ fn every_figure_is_a_well_formed_file_with_text_in_it() {
         let svg = fs::read_to_string(path).unwrap();
         markup::check(&svg);
         assert!(
-            svg.starts_with("<svg ") && svg.contains("xmlns") && svg.contains("<text"),
+            svg.starts_with("<svg ") && svg.contains("xmlns") && svg.contains("<title>"),
             "{}",
             path.display()
         );
         assert!(!svg.contains("NaN"));
         let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with("map-") || svg.contains("<text"), "{name}: a map has no words");
         assert!(name.starts_with("matrix-") || page.contains(&format!("figures/{name}")), "{name} is linked");
     }
 }
@@ -168,14 +180,27 @@ fn one_method_is_reported_without_a_contest() {
 fn files_that_may_be_absent_may_be_absent() {
     let folder = tempfile::tempdir().unwrap();
     Fixture::default().write(folder.path());
-    for name in ["summary.csv", "genes.csv", "confusion.csv", "timing.csv", "run.toml", "plan.toml"] {
+    let optional = [
+        "summary.csv",
+        "genes.csv",
+        "confusion.csv",
+        "run.toml",
+        "plan.toml",
+        "costs.csv",
+        "paired.csv",
+        "embedding.csv",
+        "drift.csv",
+    ];
+    for name in optional {
         fs::remove_file(folder.path().join(name)).unwrap();
     }
     fs::remove_dir_all(folder.path().join("models")).unwrap();
     let written = genil_report::write(folder.path()).unwrap();
     let page = fs::read_to_string(written.page).unwrap();
     markup::check(&page);
-    assert!(!page.contains("<section id=\"genes\">") && !page.contains("<section id=\"training\">"));
+    for id in ["genes", "training", "against", "maps", "drift"] {
+        assert!(!page.contains(&format!("<section id=\"{id}\">")), "{id}");
+    }
 }
 
 #[test]
@@ -196,7 +221,7 @@ fn a_folder_that_is_no_run_is_refused() {
 
 #[test]
 fn spoilt_files_are_named_with_the_place() {
-    let cases: [(&str, &str, &str, &[&str]); 9] = [
+    let cases: [(&str, &str, &str, &[&str]); 13] = [
         ("run.json", "{", "[", &["run.json cannot be read", "line"]),
         ("run.json", "\"index\": 1", "\"index\": 7", &["stage 'pbmc3k' has index 7"]),
         (
@@ -211,6 +236,15 @@ fn spoilt_files_are_named_with_the_place() {
         ("scores.csv", "finetune,0,0,base", "other,0,0,base", &["the method 'other'", "scores.csv, row 1"]),
         ("scores.csv", "finetune,0,0,base", "finetune,0,99,base", &["the stage '99'", "scores.csv, row 1"]),
         ("genes.csv", "finetune,0,0,base", "finetune,9,0,base", &["the seed '9'", "genes.csv, row 1"]),
+        ("costs.csv", "shared,0,0", "shared,zero,0", &["costs.csv", "line: 2"]),
+        ("paired.csv", "replay,finetune", "replay,other", &["the method 'other'", "paired.csv, row 1"]),
+        (
+            "embedding.csv",
+            "finetune,0,1,pbmc3k",
+            "finetune,0,1,lungs",
+            &["the gene set 'lungs'", "embedding.csv, row 1"],
+        ),
+        ("drift.csv", "cls,1,", "cls,one,", &["drift.csv", "line: 2"]),
     ];
     for (file, from, to, words) in cases {
         let error = error(|run| replace(&run.join(file), from, to));
@@ -228,6 +262,28 @@ fn strange_numbers_and_names_make_a_page_all_the_same() {
     for value in ["1e308", "-1e308", "NaN", "inf", "1e-320", "1e29", ""] {
         let folder = tempfile::tempdir().unwrap();
         Fixture::default().write(folder.path());
+        for file in ["paired.csv", "costs.csv", "embedding.csv", "drift.csv"] {
+            let path = folder.path().join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            // The last fields that hold numbers, beginning with the third row.
+            let odd = |line: &str| {
+                let mut fields: Vec<&str> = line.split(',').collect();
+                let last = fields.len() - 1;
+                match file {
+                    "paired.csv" => fields[3..7].fill(value),
+                    "costs.csv" => fields[4..6].fill(value),
+                    "embedding.csv" => fields[6..].fill(value),
+                    _ => fields[last] = value,
+                }
+                fields.join(",")
+            };
+            let lines: Vec<String> = text
+                .lines()
+                .enumerate()
+                .map(|(i, l)| if i % 3 == 2 { odd(l) } else { l.to_owned() })
+                .collect();
+            fs::write(path, lines.join("\n")).unwrap();
+        }
         for file in ["scores.csv", "genes.csv", "summary.csv"] {
             let path = folder.path().join(file);
             let text = fs::read_to_string(&path).unwrap();
@@ -277,6 +333,10 @@ fn a_report_to_look_at_is_left_in_the_target_folder() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-run");
     Fixture::default().write(&folder);
     assert!(genil_report::write(&folder).unwrap().page.is_file());
+    let many = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-benchmark");
+    Fixture::many().write(&many);
+    assert!(genil_report::write(&many).unwrap().page.is_file());
+    genil_report::write_many(&[folder.clone(), many], &folder.with_file_name("example-both.html")).unwrap();
 }
 
 #[test]

@@ -100,48 +100,13 @@ pub fn over_seeds(values: &[f64]) -> Interval {
     }
 }
 
-/// The difference of two methods over the same seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Paired {
-    /// The mean of `a − b`.
-    pub mean: f64,
-    /// The mean with Student's interval over the differences.
-    pub interval: Interval,
-    /// Two-sided p-value of the paired t-test that the mean is 0, in 0..=1.
-    pub p: f64,
-}
-
-/// The paired t-test of `a − b`, where `a[i]` and `b[i]` come from the same seed.
-///
-/// `None` for fewer than two pairs, lists of different length or a number that is not finite. Where all differences
-/// are equal, p is 1 if they are 0 and 0 otherwise.
-pub fn paired_difference(a: &[f64], b: &[f64]) -> Option<Paired> {
-    if a.len() != b.len() {
-        return None;
-    }
-    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    let t = student(differences.len())?;
-    let interval = over_seeds(&differences);
-    let mean = interval.value;
-    if !mean.is_finite() {
-        return None;
-    }
-    let error = standard_error(&differences, mean);
-    let p = match (mean == 0.0, error == 0.0) {
-        (true, _) => 1.0,
-        (false, true) => 0.0,
-        (false, false) => (2.0 * t.sf((mean / error).abs())).min(1.0),
-    };
-    Some(Paired { mean, interval, p })
-}
-
 /// Student's distribution for `n` values; `None` below two.
-fn student(n: usize) -> Option<StudentsT> {
+pub(crate) fn student(n: usize) -> Option<StudentsT> {
     if n < 2 { None } else { StudentsT::new(0.0, 1.0, (n - 1) as f64).ok() }
 }
 
 /// `s / √n` with the sample standard deviation; 0 where all values are one.
-fn standard_error(values: &[f64], mean: f64) -> f64 {
+pub(crate) fn standard_error(values: &[f64], mean: f64) -> f64 {
     let n = values.len() as f64;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     (squares / (n - 1.0) / n).sqrt()
@@ -214,28 +179,6 @@ mod tests {
     }
 
     #[test]
-    fn a_paired_difference_agrees_with_scipy() {
-        let far =
-            paired_difference(&[0.253, 0.241, 0.262, 0.249, 0.270], &[0.154, 0.160, 0.149, 0.171, 0.150])
-                .unwrap();
-        close(far.mean, 0.0982, 1e-12);
-        close(far.interval.low, 0.074_980_551_240_241_61, 1e-9);
-        close(far.p, 0.000_300_915_237_934_044, 1e-9);
-        let weak = paired_difference(&[0.30, 0.20, 0.25], &[0.28, 0.21, 0.20]).unwrap();
-        close(weak.interval.high, 0.094_524_131_352_509_84, 1e-9);
-        close(weak.p, 0.367_544_467_966_324, 1e-9);
-    }
-
-    #[test]
-    fn a_paired_difference_needs_two_pairs() {
-        assert!(paired_difference(&[1.0], &[2.0]).is_none());
-        assert!(paired_difference(&[1.0, 2.0], &[2.0]).is_none());
-        assert!(paired_difference(&[1.0, f64::NAN], &[2.0, 1.0]).is_none());
-        assert_eq!(paired_difference(&[1.0, 2.0], &[1.0, 2.0]).unwrap().p, 1.0);
-        assert_eq!(paired_difference(&[1.0, 2.0], &[0.0, 1.0]).unwrap().p, 0.0);
-    }
-
-    #[test]
     fn overlap_is_unknown_without_bounds() {
         let a = Interval { value: 1.0, low: 0.5, high: 1.5 };
         assert_eq!(a.overlaps(&Interval { value: 2.0, low: 1.5, high: 2.5 }), Some(true));
@@ -266,16 +209,6 @@ mod tests {
             let most = ratios().fold(0.0, f64::max) + 1e-9;
             let it = bootstrap_mean(&sums, &weights, key(), 200);
             prop_assert!(least <= it.low && it.low <= it.high && it.high <= most);
-        }
-
-        #[test]
-        fn swapping_the_methods_turns_the_difference_round(
-            pairs in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64), 2..8)
-        ) {
-            let (a, b): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
-            let (ab, ba) = (paired_difference(&a, &b).unwrap(), paired_difference(&b, &a).unwrap());
-            prop_assert!((ab.mean + ba.mean).abs() < 1e-12 && (ab.p - ba.p).abs() < 1e-9);
-            prop_assert!((0.0..=1.0).contains(&ab.p));
         }
     }
 }

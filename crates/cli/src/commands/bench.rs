@@ -1,15 +1,20 @@
-//! `genil bench`
+//! `genil bench`: a benchmark of methods, or of the engine.
 
 use crate::args::{BenchArgs, BenchStepArgs, BenchWhat};
+use crate::commands::bench_methods;
 use crate::output::Output;
-use genil_base::Result;
+use genil_base::{Error, Result};
 use genil_engine::ModelConfig;
 use genil_engine::bench::{BenchSettings, bench_step};
 
-/// Measures the engine.
+/// Runs one or the other.
 pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
-    match &args.what {
-        BenchWhat::Step(step) => run_step(step, output),
+    match (&args.what, &args.settings) {
+        (Some(BenchWhat::Step(step)), _) => run_step(step, output),
+        (None, Some(settings)) => bench_methods::run(settings, args, output),
+        (None, None) => {
+            Err(Error::new("no benchmark is named").help("genil bench bench.toml, or genil bench step"))
+        }
     }
 }
 
@@ -20,11 +25,13 @@ fn run_step(args: &BenchStepArgs, output: &Output) -> Result<()> {
         heads: args.heads,
         ffn: args.ffn,
         dropout: args.dropout,
+        precision: args.precision.into(),
     };
     model.check()?;
     let settings = BenchSettings {
         cells: args.cells,
         genes: args.genes,
+        masked: args.masked,
         vocabulary: args.vocabulary,
         steps: args.steps,
         threads: rayon::current_num_threads(),

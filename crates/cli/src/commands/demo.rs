@@ -35,7 +35,7 @@ pub fn run(args: &DemoArgs, output: &Output) -> Result<()> {
     if args.json {
         return output.json(&written);
     }
-    output.print(&genil_report::text_summary(folder)?);
+    output.print_summary(&genil_report::text_summary(folder)?);
     output.print(&format!("\nopen {}", folder.join("report.html").display()));
     Ok(())
 }

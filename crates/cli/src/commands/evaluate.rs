@@ -13,7 +13,7 @@ pub fn run(args: &EvaluateArgs, output: &Output) -> Result<()> {
     if args.json {
         return output.json(&serde_json::json!({"scores": args.run.join("scores.csv")}));
     }
-    output.print(&genil_report::text_summary(&args.run)?);
+    output.print_summary(&genil_report::text_summary(&args.run)?);
     output.print(&format!("\nnext: genil report {}", args.run.display()));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod bench;
+pub mod bench_methods;
 pub mod demo;
 pub mod evaluate;
 pub mod import;

@@ -72,27 +72,36 @@ fn request(args: &PlanArgs) -> Result<PlanRequest> {
     })
 }
 
-/// `STORE:LABEL[@CELLS]`
+/// `STORE:LABEL[@CELLS]`, or `NAME@CELLS` without a labelled data set.
 fn stage(text: &str, args: &PlanArgs) -> Result<StageRequest> {
     let (probe, cells) = text.split_once('@').map_or((text, None), |(probe, cells)| (probe, Some(cells)));
-    let Some((store, label)) = probe.rsplit_once(':').filter(|(s, l)| !s.is_empty() && !l.is_empty()) else {
-        return Err(Error::new(format!("--stage {text} is not STORE:LABEL"))
-            .help("name the store and its label column: --stage pbmc3k.store:cell_type"));
+    let labelled = probe.rsplit_once(':').filter(|(store, label)| !store.is_empty() && !label.is_empty());
+    let Some((store, label)) = labelled else {
+        let Some(cells) = cells.filter(|cells| *cells != "self" && !probe.is_empty() && !probe.contains(':'))
+        else {
+            return Err(Error::new(format!("--stage {text} is not STORE:LABEL")).help(
+                "name the store and its label column: --stage pbmc3k.store:cell_type; or, without labels, a name \
+                 and which cells: --stage lung@tissue=lung",
+            ));
+        };
+        return Ok(StageRequest { cells: Some(filter(cells)?), ..StageRequest::unlabelled(probe) });
     };
     let store = PathBuf::from(store);
     let name = store.file_stem().map_or_else(|| probe.to_owned(), |stem| stem.to_string_lossy().into_owned());
     let mut stage = StageRequest::new(name, &store, label);
+    if let Some(probe) = &mut stage.probe {
+        probe.leave_out.clone_from(&args.leave_out);
+        probe.group = match args.group.as_deref() {
+            None => Grouping::Find,
+            Some("none") => Grouping::Never,
+            Some(column) => Grouping::Column(column.to_owned()),
+        };
+    }
     match cells {
         Some("self") => stage.own_cells = Some(store),
         Some(cells) => stage.cells = Some(filter(cells)?),
         None => {}
     }
-    stage.leave_out.clone_from(&args.leave_out);
-    stage.group = match args.group.as_deref() {
-        None => Grouping::Find,
-        Some("none") => Grouping::Never,
-        Some(column) => Grouping::Column(column.to_owned()),
-    };
     Ok(stage)
 }
 
@@ -109,7 +118,8 @@ fn distinct_names(stages: &mut [StageRequest]) {
     let names: Vec<String> = stages.iter().map(|s| s.name.clone()).collect();
     for stage in stages {
         if names.iter().filter(|name| **name == stage.name).count() > 1 {
-            stage.name = format!("{}-{}", stage.name, stage.label);
+            let label = stage.probe.as_ref().map_or("unlabelled", |probe| &probe.label);
+            stage.name = format!("{}-{label}", stage.name);
         }
     }
 }

@@ -30,7 +30,7 @@ fn one(run: &Path, json: bool, output: &Output) -> Result<()> {
     if json {
         return output.json(&written);
     }
-    output.print(&genil_report::text_summary(run)?);
+    output.print_summary(&genil_report::text_summary(run)?);
     output.print(&format!("\nopen {}", written.page.display()));
     Ok(())
 }

@@ -4,22 +4,27 @@ use crate::args::TrainArgs;
 use crate::output::Output;
 use genil_base::{Error, Result};
 use genil_learn::train_stage::steps_of;
-use genil_learn::{Run, RunSettings, Stages};
+use genil_learn::{Run, RunSettings, Stages, tensorboard};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
+
+/// How soon a viewer sees what was learnt.
+const MIRROR_EVERY: Duration = Duration::from_secs(2);
 
 /// Trains whatever is not trained yet.
 pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
     let (settings, folder) = settings_and_folder(args)?;
-    let save_every = Duration::try_from_secs_f64(args.save_every).map_err(|_| {
-        Error::new(format!("--save-every {} is no number of seconds", args.save_every))
-            .help("as in --save-every 30; 0 saves at every event")
-    })?;
+    let save_every = save_every(args.save_every)?;
     if args.dry_run {
         return dry_run(&settings, &folder, args.json, output);
     }
     let run = Run::begin(&folder, settings)?;
-    run.train(save_every, output.progress())?;
+    if args.tensorboard {
+        mirrored(&folder, || run.train(save_every, output.progress()))?;
+    } else {
+        run.train(save_every, output.progress())?;
+    }
     let trained = run.units().len();
     if args.json {
         return output.json(&serde_json::json!({"run": folder, "models": trained}));
@@ -29,6 +34,23 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<()> {
         folder = folder.display()
     ));
     Ok(())
+}
+
+/// Does `work` while the run's TensorBoard files follow its events, and brings them up to date at its end.
+fn mirrored(folder: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let follower = scope.spawn(move || {
+            // Ends when the sender is dropped; what fails in between is said at the end.
+            while stopped.recv_timeout(MIRROR_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let _ = tensorboard::mirror(folder);
+            }
+        });
+        let done = work();
+        drop(stop);
+        let _ = follower.join();
+        done.and(tensorboard::mirror(folder).map(|_| ()))
+    })
 }
 
 /// The settings, and the folder that they run in.
@@ -44,9 +66,25 @@ fn settings_and_folder(args: &TrainArgs) -> Result<(RunSettings, PathBuf)> {
         Some(out) => out.clone(),
         // The settings that a run keeps belong to that run.
         None if beside.join("run.json").is_file() => beside.to_owned(),
-        None => beside.join("runs").join(given.file_stem().unwrap_or_default()),
+        None => settings_folder(given),
     };
     Ok((settings, folder))
+}
+
+/// Where the runs of a settings file go when nobody says: `runs/NAME` beside `NAME.toml`.
+pub fn settings_folder(file: &Path) -> PathBuf {
+    genil_base::files::parent(file).join("runs").join(file.file_stem().unwrap_or_default())
+}
+
+/// The least time between two saved states.
+///
+/// # Errors
+/// When it is no time.
+pub fn save_every(seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        Error::new(format!("--save-every {seconds} is no number of seconds"))
+            .help("as in --save-every 30; 0 saves at every event")
+    })
 }
 
 /// Says what would be trained.

@@ -26,10 +26,12 @@ pub fn settings_file(folder: &Path, plan: &Path) -> PathBuf {
          [model]\nwidth = 16\nlayers = 1\nheads = 2\nffn = 16\n\
          [tokens]\nmax_genes = 48\n\
          [train]\nepochs = 2\nbatch = 32\nlearning_rate = 2e-3\nlog_every = 2\n\
-         [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\n\
+         [evaluate]\ncells = 60\ntrials = 2\nprobe_epochs = 5\nresamples = 50\ndrift = true\n\
          [methods]\nfinetune = {{ method = \"finetune\" }}\n\
          replay = {{ method = \"replay\", cells = 40, choose = \"herding\" }}\n\
-         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n"
+         distill = {{ method = \"distill\", lambda = 1.0 }}\njoint = {{ method = \"joint\" }}\n\
+         ours = [{{ method = \"prototypes\", clusters = 4, targets = \"both\" }}, \
+                 {{ method = \"imagine\", genes = 4, context = 0.3 }}]\n"
     );
     std::fs::write(&path, text).unwrap();
     path
@@ -62,7 +64,7 @@ pub fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.strip_prefix(run).unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name != "timing.csv" && name != ".lock" {
+            } else if name != "costs.csv" && name != ".lock" {
                 files.insert(name, std::fs::read(&path).unwrap());
             }
         }

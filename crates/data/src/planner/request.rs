@@ -61,14 +61,9 @@ pub struct CellFilter {
 pub struct StageRequest {
     /// Its name, unique in the plan.
     pub name: String,
-    /// The labelled store that ranks its genes and tests them.
-    pub probe: PathBuf,
-    /// The column of the probe with the class labels.
-    pub label: String,
-    /// Whether groups of the probe's cells are kept together.
-    pub group: Grouping,
-    /// Labels that are no classes, besides `unassigned`, `unknown` and the like.
-    pub leave_out: Vec<String>,
+    /// The labelled data set that ranks its genes and tests them. Without one, genes are ranked by how variable they
+    /// are among the stage's own training cells, and only regression can tell what they are worth.
+    pub probe: Option<ProbeRequest>,
     /// Which cells the stage takes; all when absent.
     pub cells: Option<CellFilter>,
     /// A store of the stage's own to take cells from instead of [`PlanRequest::cells`].
@@ -78,19 +73,30 @@ pub struct StageRequest {
     pub genes: Option<PathBuf>,
 }
 
+/// A labelled data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeRequest {
+    /// Its store.
+    pub store: PathBuf,
+    /// The column with the class labels.
+    pub label: String,
+    /// Whether groups of its cells are kept together.
+    pub group: Grouping,
+    /// Labels that are no classes, besides `unassigned`, `unknown` and the like.
+    pub leave_out: Vec<String>,
+}
+
 impl StageRequest {
-    /// A stage with the defaults: cells of the main store, genes by ranking.
+    /// A stage with the defaults: cells of the main store, genes by ranking in this labelled store.
     pub fn new(name: impl Into<String>, probe: impl Into<PathBuf>, label: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            probe: probe.into(),
-            label: label.into(),
-            group: Grouping::Find,
-            leave_out: Vec::new(),
-            cells: None,
-            own_cells: None,
-            genes: None,
-        }
+        let (store, label) = (probe.into(), label.into());
+        let probe = ProbeRequest { store, label, group: Grouping::Find, leave_out: Vec::new() };
+        Self { probe: Some(probe), ..Self::unlabelled(name) }
+    }
+
+    /// A stage without a labelled data set: cells of the main store, genes by their variability among them.
+    pub fn unlabelled(name: impl Into<String>) -> Self {
+        Self { name: name.into(), probe: None, cells: None, own_cells: None, genes: None }
     }
 }
 

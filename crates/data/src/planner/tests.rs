@@ -130,6 +130,18 @@ fn labels_that_are_no_classes_and_donors_that_cannot_be_kept_apart_are_said() {
 }
 
 #[test]
+fn a_stage_without_labels_brings_the_genes_that_vary_most_among_its_own_cells() {
+    let small = Small::new();
+    let stage = StageRequest::unlabelled("two");
+    let request = PlanRequest { top: 1, ..PlanRequest::new(small.path("corpus.store"), vec![stage]) };
+    let (plan, summary) = build(&request).unwrap();
+    assert_eq!((plan.stages[1].probe.clone(), &plan.stages[1].genes[..]), (None, &["M".to_owned()][..]));
+    assert!(summary.to_string().contains("no labelled data set: genes by highly-variable"), "{summary}");
+    plan.write(&small.path("plan.toml")).unwrap();
+    assert_eq!(Plan::read(&small.path("plan.toml")).unwrap().stages, plan.stages);
+}
+
+#[test]
 fn a_list_of_the_user_is_taken_in_its_own_order() {
     let small = Small::new();
     files::write_bytes(&small.path("list.txt"), b"B\nZZZ\nM\n").unwrap();
@@ -185,7 +197,9 @@ fn numbers_out_of_range_are_refused() {
 fn two_stages_that_want_the_same_genes_are_told_so() {
     let (folder, config, _) = synthetic();
     let mut request = config.request(folder.path(), false);
-    request.stages[1].probe = folder.path().join(PROBES[0]);
+    if let Some(probe) = &mut request.stages[1].probe {
+        probe.store = folder.path().join(PROBES[0]);
+    }
     request.top = 10;
     let error = build(&request).unwrap_err().to_string();
     assert!(error.contains("other stages want all of them"), "{error}");

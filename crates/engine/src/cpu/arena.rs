@@ -60,6 +60,8 @@ pub(crate) struct Downward {
     pub hidden: Vec<f32>,
     /// t×d: of what attention returns.
     pub context: Vec<f32>,
+    /// t×heads: the inner product of that with what attention returns, head by head.
+    pub inner: Vec<f32>,
 }
 
 /// Scratch of single tasks.
@@ -121,7 +123,7 @@ impl Arena {
         bytes([stream, selected, partial, &embed.hidden, &embed.encoded, &embed.d_hidden])
             + layers.iter().map(of_layer).sum::<usize>()
             + bytes(heads.value.iter().chain(&heads.cell))
-            + bytes([&down.stream, &down.selected, &down.hidden, &down.context])
+            + bytes([&down.stream, &down.selected, &down.hidden, &down.context, &down.inner])
     }
 
     /// Sizes the buffers of a backward pass.
@@ -153,5 +155,6 @@ impl Downward {
     pub fn size_layer(&mut self, config: &ModelConfig, t: usize) {
         size(&mut self.hidden, t * config.ffn);
         size(&mut self.context, t * config.width);
+        size(&mut self.inner, t * config.heads);
     }
 }

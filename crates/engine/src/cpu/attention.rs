@@ -131,7 +131,8 @@ impl Attention<'_> {
     }
 
     /// Gradients of q and kv, in place of q and kv.
-    pub fn backward(&self, q: &mut [f32], kv: &mut [f32], context: &[f32], lse: &[f32], d_context: &[f32]) {
+    /// Of each query and head are given the log-sum-exp and D.
+    pub fn backward(&self, q: &mut [f32], kv: &mut [f32], of_rows: (&[f32], &[f32]), d_context: &[f32]) {
         let w = self.head_width();
         let qs = windows(q, self.width, self.queries, w);
         let (mut ks, mut vs) = (Vec::with_capacity(qs.len()), Vec::with_capacity(qs.len()));
@@ -140,7 +141,7 @@ impl Attention<'_> {
         }
         qs.into_par_iter().zip(ks).zip(vs).enumerate().for_each(|(task, ((q, k), v))| {
             let place = (task / self.heads, task % self.heads);
-            self.pool.lend(|scratch| self.backward_one(place, (q, k, v), (context, lse, d_context), scratch));
+            self.pool.lend(|scratch| self.backward_one(place, (q, k, v), of_rows, d_context, scratch));
         });
     }
 
@@ -148,7 +149,8 @@ impl Attention<'_> {
         &self,
         (cell, head): (usize, usize),
         (mut q, mut k, mut v): (Window<'_>, Window<'_>, Window<'_>),
-        (context, lse, d_context): (&[f32], &[f32], &[f32]),
+        (lse, inner): (&[f32], &[f32]),
+        d_context: &[f32],
         scratch: &mut Scratch,
     ) {
         let (w, d, vector, scale) = (self.head_width(), self.width, self.vector, self.scale());
@@ -169,15 +171,15 @@ impl Attention<'_> {
         size(d_values, t * w);
         size(block, BLOCK * w);
         words.resize(padded(t) / 2, 0);
-        let mut lses = [0.0; BLOCK];
+        let mut of_rows = [[0.0; 2]; BLOCK];
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);
             let query = first + start;
-            let [output_rows, gradient_rows] =
-                [context, d_context].map(|it| rows_of(&it[query * d + head * w..], d));
+            let gradient_rows = rows_of(&d_context[query * d + head * w..], d);
             let query_rows = rows_of(&queries[start * w..], w);
-            for (r, to) in lses[..n].iter_mut().enumerate() {
-                *to = lse[(query + r) * self.heads + head];
+            for (r, to) in of_rows[..n].iter_mut().enumerate() {
+                let at = (query + r) * self.heads + head;
+                *to = [lse[at], inner[at]];
             }
             product(vector, scores, stride, n, query_rows, keys_across, false);
             product(vector, gradients, stride, n, gradient_rows, values_across, false);
@@ -188,9 +190,7 @@ impl Attention<'_> {
                 t,
                 scale,
                 dropout: &self.dropout_rows(head, query..query + n),
-                lse: &lses[..n],
-                outputs: [output_rows, gradient_rows],
-                width: w,
+                of_rows: &of_rows[..n],
                 words,
             });
             query_panels.pack(vector, n, w, query_rows);

@@ -37,6 +37,8 @@ impl CpuEngine {
         self.embed().encode(&mut arena.embed);
         self.embed().input(&arena.embed, &mut arena.stream);
         self.clock.lap(Part::Embed);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.layers.clear();
         for l in 0..self.config.layers {
             let last = self.is_last(l);
             let kept = &mut arena.layers[if keep { l } else { 0 }];
@@ -53,9 +55,11 @@ impl CpuEngine {
             self.clock.lap(Part::Attention);
             let stream = if last { &mut arena.selected } else { &mut arena.stream };
             self.layer(l, dropout).rest(kept, stream);
+            for &row in self.first_rows(l) {
+                outputs.layers.extend_from_slice(&stream[row * d..][..d]);
+            }
             self.clock.lap(Part::Rest);
         }
-        let mut outputs = std::mem::take(&mut self.outputs);
         self.heads().forward(&arena.selected, &mut arena.heads, &mut outputs);
         self.clock.lap(Part::Heads);
         self.outputs = outputs;
@@ -74,14 +78,26 @@ impl CpuEngine {
         let mut dx = std::mem::take(&mut down.stream);
         let mut dy = std::mem::take(&mut down.selected);
         self.clock.start();
-        self.heads().backward(&mut gradients, heads, &self.outputs, given, &mut dy);
+        // Nothing else needs these two yet.
+        let scratch = [&mut down.context, &mut down.hidden];
+        self.heads().backward(&mut gradients, heads, (&self.outputs, given), &mut dy, scratch);
         self.clock.lap(Part::Heads);
         for l in (0..self.config.layers).rev() {
             let last = self.is_last(l);
+            if l + 2 == self.config.layers {
+                // The last layer's keys and values are done with: their memory is large enough.
+                std::mem::swap(&mut down.context, &mut layers[l + 1].kv);
+            }
             let (below, above) = layers.split_at_mut(l);
             let kept = &mut above[0];
             let stream = if last { &mut dy } else { &mut dx };
             let t = stream.len() / d;
+            if !given.layers.is_empty() {
+                let of_layer = given.layers[l * self.rows.cells() * d..].chunks_exact(d);
+                for (&row, g) in self.first_rows(l).iter().zip(of_layer) {
+                    rowwise::add(&mut stream[row * d..][..d], g);
+                }
+            }
             down.size_layer(&self.config, t);
             let layer = self.layer(l, dropout);
             let x1 = if last { &mut *x_selected } else { &mut *x };
@@ -92,26 +108,28 @@ impl CpuEngine {
             self.clock.lap(Part::RestBackward);
 
             let (q, kv) = (&mut kept.q, &mut kept.kv);
-            self.attention(l, dropout).backward(q, kv, &kept.context, &kept.lse, &down.context);
+            self.attention(l, dropout).backward(q, kv, (&kept.lse, &down.inner), &down.context);
             self.clock.lap(Part::AttentionBackward);
 
+            // The layer's input once more: in the last layer all rows of it and the selected ones, else
+            // in place of the context's gradient, which nothing reads any more.
+            let input = if last { &mut *x } else { &mut down.context };
+            match below.last() {
+                Some(previous) => self.layer(l - 1, dropout).output(previous, input),
+                None => self.embed().input(embed, input),
+            }
+            if last {
+                select(&mut down.context, x, &self.rows.selected, d);
+            }
+            let (x1, input) = if last { (&*x_selected, &*x) } else { (&*x, &down.context) };
             let weights = &self.weights.layers[l];
-            let x1 = if last { &x_selected[..] } else { &x[..] };
             let jobs = [
                 (&weights.linear2, &kept.normal2[..], &kept.hidden[..]),
                 (&weights.linear1, &down.hidden, x1),
                 (&weights.out_proj, &kept.normal1, &kept.context),
+                (&weights.query, &kept.q, &down.context),
+                (&weights.key_value, &kept.kv, input),
             ];
-            weight_gradients(&mut gradients, jobs, &self.pools.chunk);
-            match below.last() {
-                Some(previous) => self.layer(l - 1, dropout).output(previous, x),
-                None => self.embed().input(embed, x),
-            }
-            if last {
-                select(x_selected, x, &self.rows.selected, d);
-            }
-            let queries = if last { &*x_selected } else { &*x };
-            let jobs = [(&weights.query, &kept.q[..], &queries[..]), (&weights.key_value, &kept.kv, x)];
             weight_gradients(&mut gradients, jobs, &self.pools.chunk);
             self.clock.lap(Part::WeightGradients);
 
@@ -128,6 +146,9 @@ impl CpuEngine {
                 }
             }
             self.clock.lap(Part::ProjectBackward);
+        }
+        if let [.., last] = &mut layers[1..self.config.layers] {
+            std::mem::swap(&mut down.context, &mut last.kv);
         }
         self.embed().backward(&mut gradients, &dx, embed);
         (down.stream, down.selected) = (dx, dy);
@@ -158,6 +179,7 @@ impl CpuEngine {
         Layer {
             index,
             width: self.config.width,
+            heads: self.config.heads,
             ffn: self.config.ffn,
             places: self.layout.layers[index],
             weights: &self.weights.layers[index],
@@ -166,6 +188,12 @@ impl CpuEngine {
             dropout,
             positions: self.is_last(index).then_some(&self.rows.selected),
         }
+    }
+
+    /// The row of each cell's `<cls>` in the residual stream after a layer.
+    fn first_rows(&self, index: usize) -> &[usize] {
+        let starts = if self.is_last(index) { &self.rows.selected_of_cell } else { &self.rows.all };
+        &starts[..self.rows.cells()]
     }
 
     fn is_last(&self, index: usize) -> bool {

@@ -7,7 +7,7 @@
 //! asked for. Kept: the inputs of all linear layers.
 //! FLOP: 4·P·d² + 6·G·d² forward, 8·P·d² + 10·G·d² backward.
 
-use super::arena::HeadKept;
+use super::arena::{HeadKept, size};
 use super::linear::{BLOCK, Chunk, Linear, Weights, weight_gradients};
 use super::pool::Pool;
 use super::rowwise::{AddBias, LEAK, add, leaky_gradient, sum};
@@ -73,25 +73,27 @@ impl Heads<'_> {
         });
     }
 
-    /// Adds the heads' gradients; `dy` (S×d) becomes the gradient of the encoder's output.
+    /// Adds the heads' gradients; `dy` (S×d) becomes the gradient of the encoder's output. `scratch`
+    /// is for gradients on their way down the layers of a head.
     pub fn backward(
         &self,
         gradients: &mut Tensors,
         kept: &HeadKept,
-        outputs: &Outputs,
-        given: &OutputGradients,
+        (outputs, given): (&Outputs, &OutputGradients),
         dy: &mut [f32],
+        scratch: [&mut Vec<f32>; 2],
     ) {
+        let [a, b] = scratch;
         let d = self.parameters.0[GENES].shape[1];
         dy.fill(0.0);
         for (first, g) in self.rows.selected_of_cell.iter().zip(given.embedding.chunks_exact(d)) {
             dy[first * d..][..d].copy_from_slice(g);
         }
         if !given.value.is_empty() {
-            self.value_backward(gradients, kept, given, dy);
+            self.value_backward(gradients, kept, given, dy, [&mut *a, &mut *b]);
         }
         if !given.cell_value.is_empty() {
-            self.cell_backward(gradients, kept, outputs, given, dy);
+            self.cell_backward(gradients, kept, (outputs, given), dy, [a, b]);
         }
     }
 
@@ -101,11 +103,13 @@ impl Heads<'_> {
         kept: &HeadKept,
         given: &OutputGradients,
         dy: &mut [f32],
+        [da, dx]: [&mut Vec<f32>; 2],
     ) {
         let last = self.layout.value_head[2];
         let w = &self.parameters.0[last.weight].data;
         let d = w.len();
-        let mut da = vec![0.0; given.value.len() * d];
+        size(da, given.value.len() * d);
+        size(dx, da.len());
         let each = da.chunks_exact_mut(d).zip(kept.value[2].chunks_exact(d)).zip(&given.value);
         for ((da, a), &g) in each {
             let dw = &mut gradients.0[last.weight].data;
@@ -117,8 +121,8 @@ impl Heads<'_> {
         }
         let [first, second] = &self.weights.value_head;
         let [x0, x1, x2] = &kept.value;
-        let da = self.layer_backward(second, gradients, da, x1, Some(x2), true);
-        let da = self.layer_backward(first, gradients, da, x0, Some(x1), true);
+        self.layer_backward(second, gradients, da, x1, Some(x2), Some(dx));
+        self.layer_backward(first, gradients, dx, x0, Some(x1), Some(da));
         for (da, &s) in da.chunks_exact(d).zip(&self.rows.asked) {
             add(&mut dy[s as usize * d..][..d], da);
         }
@@ -128,14 +132,16 @@ impl Heads<'_> {
         &self,
         gradients: &mut Tensors,
         kept: &HeadKept,
-        outputs: &Outputs,
-        given: &OutputGradients,
+        (outputs, given): (&Outputs, &OutputGradients),
         dy: &mut [f32],
+        [dc, dx]: [&mut Vec<f32>; 2],
     ) {
         let [first, second, third] = &self.weights.cell_head;
         let d = first.inputs;
         let genes = &self.rows.genes;
-        let mut dc = vec![0.0; genes.count() * d];
+        size(dc, genes.count() * d);
+        size(dx, dc.len());
+        dc.fill(0.0);
         for (cell, asked) in self.rows.asked_of_cell.windows(2).enumerate() {
             let cls = &outputs.embedding[cell * d..][..d];
             let d_cls = &mut dy[self.rows.selected_of_cell[cell] * d..][..d];
@@ -149,33 +155,30 @@ impl Heads<'_> {
             }
         }
         let [x0, x1, x2, _] = &kept.cell;
-        let dc = self.layer_backward(third, gradients, dc, x2, None, true);
-        let dc = self.layer_backward(second, gradients, dc, x1, Some(x2), true);
-        self.layer_backward(first, gradients, dc, x0, Some(x1), false);
+        self.layer_backward(third, gradients, dc, x2, None, Some(dx));
+        self.layer_backward(second, gradients, dx, x1, Some(x2), Some(dc));
+        self.layer_backward(first, gradients, dc, x0, Some(x1), None);
     }
 
-    /// One linear layer's gradients; `y` is its output if LeakyReLU followed. Returns dx, if wanted.
+    /// One linear layer's gradients; `y` is its output if LeakyReLU followed. Fills dx, if wanted.
     fn layer_backward(
         &self,
         linear: &Linear,
         gradients: &mut Tensors,
-        mut dy: Vec<f32>,
+        dy: &mut [f32],
         x: &[f32],
         y: Option<&Vec<f32>>,
-        wanted: bool,
-    ) -> Vec<f32> {
+        dx: Option<&mut Vec<f32>>,
+    ) {
         let d = linear.inputs;
         if let Some(y) = y {
-            leaky_gradient(&mut dy, y);
+            leaky_gradient(dy, y);
         }
-        linear.bias_gradient(gradients, &dy);
-        weight_gradients(gradients, [(linear, &dy, x)], self.pool);
-        let mut dx = Vec::new();
-        if wanted {
-            dx.resize(dy.len(), 0.0);
+        linear.bias_gradient(gradients, dy);
+        weight_gradients(gradients, [(linear, &*dy, x)], self.pool);
+        if let Some(dx) = dx {
             let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * d));
             tasks.for_each(|(dx, dy)| linear.input_gradient(dx, dy, false));
         }
-        dx
     }
 }

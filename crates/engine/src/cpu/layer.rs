@@ -8,7 +8,7 @@
 
 use super::arena::{Downward, LayerKept};
 use super::linear::{BLOCK, LayerWeights, Linear};
-use super::rowwise::{AddBias, Affine, Close, ColumnSums, Norm, Open, Relu, ReluBackward, add};
+use super::rowwise::{AddBias, Affine, Close, ColumnSums, HeadDots, Norm, Open, Relu, ReluBackward, add};
 use super::vector::Vector;
 use crate::Tensors;
 use crate::dropout::{Dropout, RowDropout, Site};
@@ -20,6 +20,7 @@ use rayon::prelude::*;
 pub(crate) struct Layer<'a> {
     pub index: usize,
     pub width: usize,
+    pub heads: usize,
     pub ffn: usize,
     pub places: LayerPlaces,
     pub weights: &'a LayerWeights,
@@ -127,7 +128,8 @@ impl<'a> Layer<'a> {
         );
     }
 
-    /// From the gradient of the layer's output in `stream` to that of the context; `stream` then
+    /// From the gradient of the layer's output in `stream` to that of the context, and its inner product
+    /// with the context in each head; `stream` then
     /// holds the residual part, and `kept` the gradients of the two products in place of x̂.
     /// `partial` receives a row of column sums a block, in the order of [`Layer::add_sums`].
     pub fn rest_backward(
@@ -142,10 +144,12 @@ impl<'a> Layer<'a> {
         let norm1 = kept.normal1.par_chunks_mut(BLOCK * d).zip(kept.inverse1.par_chunks(BLOCK));
         let norm2 = kept.normal2.par_chunks_mut(BLOCK * d).zip(kept.inverse2.par_chunks(BLOCK));
         let hidden = kept.hidden.par_chunks(BLOCK * ffn).zip(down.hidden.par_chunks_mut(BLOCK * ffn));
-        let tasks = stream.par_chunks_mut(BLOCK * d).zip(down.context.par_chunks_mut(BLOCK * d));
+        let context = kept.context.par_chunks(BLOCK * d).zip(down.context.par_chunks_mut(BLOCK * d));
+        let context = context.zip(down.inner.par_chunks_mut(BLOCK * self.heads));
+        let tasks = stream.par_chunks_mut(BLOCK * d).zip(context);
         let tasks = tasks.zip(norm1).zip(norm2).zip(hidden).zip(partial.par_chunks_mut(self.sums()));
         tasks.enumerate().for_each(
-            |(i, (((((stream, d_context), norm1), norm2), (hidden, d_hidden)), sums))| {
+            |(i, (((((stream, ((context, d_context), inner)), norm1), norm2), (hidden, d_hidden)), sums))| {
                 let first = i * BLOCK;
                 sums.fill(0.0);
                 let (sums_2, sums) = sums.split_at_mut(3 * d);
@@ -160,6 +164,7 @@ impl<'a> Layer<'a> {
                 let (branch, inverse) = norm1;
                 vector.run(Open { norm: self.norm1(), stream, branch, inverse, sums: sums_1, dropout });
                 out_proj.input_gradient(d_context, branch, false);
+                vector.run(HeadDots { a: context, b: d_context, width: d / self.heads, dots: inner });
             },
         );
     }

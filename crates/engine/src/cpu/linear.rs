@@ -15,8 +15,9 @@ use std::ops::Range;
 /// Rows of a task in everything row-local: a constant, so that no sum depends on the number of
 /// threads; a multiple of the tiles' 6 and 12 rows.
 pub(crate) const BLOCK: usize = 96;
-/// Rows of w in a task of dw.
-const OUTPUTS: usize = 132;
+/// Rows of w in a task of dw, at least and at most: every row of the batch is read once a task. How many
+/// depends on the number of threads; a sum's bits do not depend on how many.
+const OUTPUTS: (usize, usize) = (48, 264);
 /// Rows of the batch that a task of dw packs at a time.
 const CHUNK: usize = 128;
 
@@ -75,13 +76,18 @@ impl Linear {
     fn some_weight_gradient(&self, dw: &mut [f32], first: usize, dy: &[f32], x: &[f32], chunk: &mut Chunk) {
         let (inputs, outputs) = (self.inputs, self.outputs());
         let count = dw.len() / inputs;
-        size(&mut chunk.dy, CHUNK * count);
         for (dy, x) in dy.chunks(CHUNK * outputs).zip(x.chunks(CHUNK * inputs)) {
-            for (to, dy) in chunk.dy.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {
-                to.copy_from_slice(&dy[first..][..count]);
-            }
             chunk.x.pack(self.vector, x.len() / inputs, inputs, rows_of(x, inputs));
-            let a = View { data: &chunk.dy, row: 1, column: count };
+            // In f32 the product reads a copy that fits the cache; in bf16 it makes its own.
+            let a = if self.vector.half() {
+                View { data: &dy[first..], row: 1, column: outputs }
+            } else {
+                size(&mut chunk.dy, CHUNK * count);
+                for (to, dy) in chunk.dy.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {
+                    to.copy_from_slice(&dy[first..][..count]);
+                }
+                transposed(&chunk.dy, count)
+            };
             product(self.vector, dw, inputs, count, a, &chunk.x, true);
         }
     }
@@ -101,6 +107,9 @@ pub(crate) fn weight_gradients<const N: usize>(
     jobs: [(&Linear, &[f32], &[f32]); N],
     pool: &Pool<Chunk>,
 ) {
+    let rows: usize = jobs.iter().map(|(linear, ..)| linear.outputs()).sum();
+    let of_task = rows.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(12);
+    let of_task = of_task.clamp(OUTPUTS.0, OUTPUTS.1);
     let mut tasks = Vec::new();
     for (place, tensor) in gradients.0.iter_mut().enumerate() {
         let mut rest = &mut tensor.data[..];
@@ -109,8 +118,8 @@ pub(crate) fn weight_gradients<const N: usize>(
         for (linear, dy, x) in jobs.iter().filter(|(linear, ..)| linear.places.weight == place) {
             let (_, from) = rest.split_at_mut((linear.rows.start - before) * linear.inputs);
             let (dw, after) = from.split_at_mut(linear.outputs() * linear.inputs);
-            let parts = dw.chunks_mut(OUTPUTS * linear.inputs).enumerate();
-            tasks.extend(parts.map(|(i, dw)| (linear, i * OUTPUTS, dw, dy, x)));
+            let parts = dw.chunks_mut(of_task * linear.inputs).enumerate();
+            tasks.extend(parts.map(|(i, dw)| (linear, i * of_task, dw, dy, x)));
             (rest, before) = (after, linear.rows.end);
         }
     }

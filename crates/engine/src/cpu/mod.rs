@@ -4,7 +4,7 @@
 //! * [`embed`]: tokens and values → the first layer's input.
 //! * [`layer`] and [`attention`]: the encoder; the last layer only at the rows outputs are read from.
 //! * [`heads`]: predictions at the positions asked for.
-//! * [`linear`], [`rowwise`], [`softmax`], [`exp`], [`product`]: the kernels beneath.
+//! * [`linear`], [`rowwise`], [`softmax`], [`exp`], [`product`], [`half`]: the kernels beneath.
 //! * [`vector`]: the choice of instructions; [`windows`]: matrices lent out by columns.
 //! * [`arena`]: the memory.
 //!
@@ -17,6 +17,7 @@ mod clock;
 mod embed;
 mod exp;
 mod flow;
+mod half;
 mod heads;
 mod layer;
 mod linear;
@@ -68,12 +69,13 @@ impl CpuEngine {
     /// A model of this size with first values drawn from `seed`.
     ///
     /// # Errors
-    /// When the sizes do not fit together, or need more memory than there is.
+    /// When the sizes do not fit together, need more memory than there is, or the processor lacks the precision's instructions.
     pub fn new(config: ModelConfig, vocabulary: usize, seed: u64) -> Result<Self> {
         config.check()?;
         Layout::check_memory(&config, vocabulary)?;
+        let vector = Vector::new(Instructions::Best, config.precision)?;
         let parameters = first_values(&config, vocabulary, seed);
-        Ok(Self::with(config, parameters, Vector::new(Instructions::Best)?))
+        Ok(Self::with(config, parameters, vector))
     }
 
     /// The same model on other vector instructions.
@@ -81,7 +83,7 @@ impl CpuEngine {
     /// # Errors
     /// When the processor lacks them.
     pub fn with_instructions(mut self, instructions: Instructions) -> Result<Self> {
-        self.vector = Vector::new(instructions)?;
+        self.vector = Vector::new(instructions, self.config.precision)?;
         self.weights = Weights::new(self.vector, &self.layout, self.config.width, self.config.ffn);
         (self.packed, self.kept) = (false, None);
         Ok(self)
@@ -135,6 +137,7 @@ impl CpuEngine {
         of("values", given.value.len(), self.outputs.value.len())?;
         of("cell values", given.cell_value.len(), self.outputs.cell_value.len())?;
         of("embeddings", given.embedding.len(), self.outputs.embedding.len())?;
+        of("layers", given.layers.len(), self.outputs.layers.len())?;
         Ok(dropout)
     }
 }

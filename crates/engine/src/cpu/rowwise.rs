@@ -207,6 +207,27 @@ impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Open<'_, F> {
     }
 }
 
+/// dots = the inner products of a's and b's pieces of `width` numbers.
+pub(crate) struct HeadDots<'a> {
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub width: usize,
+    pub dots: &'a mut [f32],
+}
+
+impl WithSimd for HeadDots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let pieces = self.a.chunks_exact(self.width).zip(self.b.chunks_exact(self.width));
+        for (dot, (a, b)) in self.dots.iter_mut().zip(pieces) {
+            let (a, b) = (&a[..self.width], &b[..self.width]);
+            *dot = sum(self.width, |i| a[i] * b[i]);
+        }
+    }
+}
+
 /// rows = dropout(max(rows + bias, 0)).
 pub(crate) struct Relu<'a, F> {
     pub rows: &'a mut [f32],

@@ -7,7 +7,6 @@
 //! About 25 vector operations for every vector of scores, of which the hash takes 9.
 
 use super::exp::exp_vector;
-use super::product::View;
 use crate::dropout::RowDropout;
 use pulp::{Simd, WithSimd};
 
@@ -87,10 +86,8 @@ pub(crate) struct SoftmaxBackward<'a> {
     /// What scores are multiplied by first, above zero.
     pub scale: f32,
     pub dropout: &'a [Option<RowDropout>],
-    pub lse: &'a [f32],
-    /// O and dO, whose rows' inner product is D, and their width.
-    pub outputs: [View<'a>; 2],
-    pub width: usize,
+    /// Log-sum-exp and D of each row.
+    pub of_rows: &'a [[f32; 2]],
     pub words: &'a mut [u32],
 }
 
@@ -101,13 +98,10 @@ impl WithSimd for SoftmaxBackward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let rows =
             self.scores.chunks_exact_mut(self.stride).zip(self.gradients.chunks_exact_mut(self.stride));
-        for (r, ((row, gradient), (dropout, lse))) in rows.zip(self.dropout.iter().zip(self.lse)).enumerate()
-        {
-            let [o, g] = self.outputs.map(|it| &it.data[r * it.row..][..self.width]);
-            let inner = dot(simd, o, g);
+        for ((row, gradient), (dropout, &[lse, inner])) in rows.zip(self.dropout.iter().zip(self.of_rows)) {
             let (row, _) = S::as_mut_simd_f32s(&mut row[..padded(self.t)]);
             let (gradient, _) = S::as_mut_simd_f32s(&mut gradient[..padded(self.t)]);
-            let [shift, inner, zero, scale] = [-*lse, inner, 0.0, self.scale].map(|x| simd.splat_f32s(x));
+            let [shift, inner, zero, scale] = [-lse, inner, 0.0, self.scale].map(|x| simd.splat_f32s(x));
             let half = 16 / S::F32_LANES;
             match dropout {
                 None => {
@@ -133,25 +127,6 @@ impl WithSimd for SoftmaxBackward<'_> {
             }
         }
     }
-}
-
-/// Σ a·b in 16 interleaved partial sums.
-#[inline(always)]
-fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    let whole = a.len() / 16 * 16;
-    let mut parts = [simd.splat_f32s(0.0); 16];
-    let half = 16 / S::F32_LANES;
-    let groups = S::as_simd_f32s(&a[..whole])
-        .0
-        .chunks_exact(half)
-        .zip(S::as_simd_f32s(&b[..whole]).0.chunks_exact(half));
-    for (a, b) in groups {
-        for (part, (a, b)) in parts.iter_mut().zip(a.iter().zip(b)) {
-            *part = simd.mul_add_f32s(*a, *b, *part);
-        }
-    }
-    let rest = a[whole..].iter().zip(&b[whole..]).fold(0.0, |sum, (a, b)| a.mul_add(*b, sum));
-    total(simd, &parts) + rest
 }
 
 /// Sum of 16 interleaved partial sums, by halves.

@@ -1,5 +1,7 @@
-//! Which vector instructions the kernels run with.
+//! Which vector instructions the kernels run with, and what their products are computed in.
 
+use super::half::HalfKernel;
+use crate::Precision;
 use genil_base::{Error, Result};
 use pulp::{Arch, Simd, WithSimd};
 
@@ -18,7 +20,10 @@ pub enum Instructions {
 
 /// The instructions in use; runs kernels compiled for them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Vector(Arch);
+pub(crate) struct Vector {
+    arch: Arch,
+    precision: Precision,
+}
 
 struct Lanes;
 
@@ -32,32 +37,51 @@ impl WithSimd for Lanes {
 }
 
 impl Vector {
-    /// The given instructions.
+    /// The given instructions, and what is needed for products of this precision.
     ///
     /// # Errors
     /// When the processor lacks them.
-    pub fn new(instructions: Instructions) -> Result<Self> {
-        let lacking = || Error::new(format!("this processor lacks {instructions:?}")).help("use Best");
-        match instructions {
-            Instructions::Best => Ok(Self(Arch::new())),
-            Instructions::Scalar => Ok(Self(Arch::Scalar)),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2 => pulp::x86::V3::try_new().map(|v| Self(Arch::V3(v))).ok_or_else(lacking),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512 => pulp::x86::V4::try_new().map(|v| Self(Arch::V4(v))).ok_or_else(lacking),
-            #[cfg(not(target_arch = "x86_64"))]
-            Instructions::Avx2 | Instructions::Avx512 => Err(lacking()),
+    pub fn new(instructions: Instructions, precision: Precision) -> Result<Self> {
+        let vector = Self { arch: arch(instructions)?, precision };
+        if precision == Precision::Bf16 && !super::half::runs_on(vector.arch) {
+            let what = "products in bf16 need AVX-512 BF16, which this processor (or the choice of instructions) lacks";
+            return Err(Error::new(what).at("[model] precision").help("set precision = \"f32\""));
         }
+        Ok(vector)
     }
 
     /// Runs a kernel.
     #[inline]
     pub fn run<K: WithSimd>(self, kernel: K) -> K::Output {
-        self.0.dispatch(kernel)
+        self.arch.dispatch(kernel)
+    }
+
+    /// Whether factors are rounded to bf16.
+    pub fn half(self) -> bool {
+        self.precision == Precision::Bf16
+    }
+
+    /// Runs a kernel in bf16.
+    pub fn run_half(self, kernel: HalfKernel<'_>) {
+        super::half::run(self.arch, kernel);
     }
 
     /// Lanes of a vector of f32.
     pub fn lanes(self) -> usize {
         self.run(Lanes)
+    }
+}
+
+fn arch(instructions: Instructions) -> Result<Arch> {
+    let lacking = || Error::new(format!("this processor lacks {instructions:?}")).help("use Best");
+    match instructions {
+        Instructions::Best => Ok(Arch::new()),
+        Instructions::Scalar => Ok(Arch::Scalar),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => pulp::x86::V3::try_new().map(Arch::V3).ok_or_else(lacking),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => pulp::x86::V4::try_new().map(Arch::V4).ok_or_else(lacking),
+        #[cfg(not(target_arch = "x86_64"))]
+        Instructions::Avx2 | Instructions::Avx512 => Err(lacking()),
     }
 }

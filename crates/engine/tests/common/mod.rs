@@ -44,6 +44,7 @@ pub fn gradients(outputs: &Outputs, seed: u64) -> OutputGradients {
         value: draw(outputs.value.len(), 1),
         cell_value: draw(outputs.cell_value.len(), 2),
         embedding: draw(outputs.embedding.len(), 3),
+        layers: draw(outputs.layers.len(), 4),
     }
 }
 
@@ -51,5 +52,5 @@ pub fn gradients(outputs: &Outputs, seed: u64) -> OutputGradients {
 pub fn squared_error(outputs: &Outputs) -> OutputGradients {
     let n = outputs.value.len().max(1) as f32;
     let g = |x: &Vec<f32>| x.iter().map(|x| 2.0 * (x - 1.0) / n).collect();
-    OutputGradients { value: g(&outputs.value), cell_value: g(&outputs.cell_value), embedding: Vec::new() }
+    OutputGradients { value: g(&outputs.value), cell_value: g(&outputs.cell_value), ..Default::default() }
 }

@@ -7,6 +7,7 @@
 
 use crate::embed::embed;
 use crate::run::Run;
+use crate::settings::EvaluateSettings;
 use crate::stages::ProbeCells;
 use genil_base::Result;
 use genil_base::random::{Key, Purpose};
@@ -33,6 +34,69 @@ pub struct Classified {
     pub paper: Option<f64>,
 }
 
+/// A labelled data set as a classifier sees it: its cells in one order, its parts as places in it.
+pub struct Cells {
+    /// Training cells, then test cells.
+    pub cells: Vec<CellRef>,
+    all: Vec<Labelled>,
+    labels: Vec<u32>,
+    place: HashMap<u32, usize>,
+}
+
+impl Cells {
+    /// The cells of a probe.
+    pub fn of(probe: &ProbeCells) -> Self {
+        let all: Vec<Labelled> = probe.split.train.iter().chain(&probe.split.test).copied().collect();
+        let cells = all.iter().map(|cell| CellRef { store: probe.store, row: cell.row }).collect();
+        let labels = all.iter().map(|cell| cell.label).collect();
+        let place = (0..).zip(&all).map(|(i, cell)| (cell.row, i)).collect();
+        Self { cells, all, labels, place }
+    }
+
+    fn places(&self, cells: &[Labelled]) -> Vec<usize> {
+        cells.iter().map(|cell| self.place[&cell.row]).collect()
+    }
+}
+
+/// What the linear classifier said in all trials.
+pub struct Trials {
+    /// Share of trials in which it was right, for each test cell.
+    pub right: Vec<f64>,
+    macro_f1: f64,
+    confusion: Vec<Vec<usize>>,
+}
+
+/// The trials of the linear classifier on embeddings `x` (`N × d`) of `cells`.
+///
+/// # Errors
+/// As [`linear_probe`].
+pub fn trials(run: &Run, x: &[f32], cells: &Cells, probe: &ProbeCells, seed: u64) -> Result<Trials> {
+    let settings = &run.settings.evaluate;
+    let split = &probe.split;
+    let classes = split.classes.len();
+    let test = cells.places(&split.test);
+    let linear = linear_settings(settings);
+    let mut all =
+        Trials { right: vec![0.0; test.len()], macro_f1: 0.0, confusion: vec![vec![0; classes]; classes] };
+    let share = 1.0 / settings.trials as f64;
+    for trial in 0..settings.trials {
+        let key = Key::new(seed, Purpose::Probe).with(trial);
+        let (train, validation) = split.divide(&split.train, VALIDATION, key);
+        let parts = [cells.places(&train), cells.places(&validation)];
+        let said = linear_probe(x, &cells.labels, classes, &parts[0], &parts[1], &test, &linear, key)?;
+        all.macro_f1 += said.macro_f1 * share;
+        for (i, (&said, truth)) in said.predictions.iter().zip(&split.test).enumerate() {
+            all.right[i] += if said == truth.label { share } else { 0.0 };
+            all.confusion[truth.label as usize][said as usize] += 1;
+        }
+    }
+    Ok(all)
+}
+
+fn linear_settings(settings: &EvaluateSettings) -> LinearProbe {
+    LinearProbe { epochs: settings.probe_epochs, standardise: settings.standardise, ..LinearProbe::default() }
+}
+
 /// Classifies the data set of a stage by the model of stage `stage`.
 ///
 /// # Errors
@@ -46,53 +110,33 @@ pub fn classify(
 ) -> Result<Classified> {
     let settings = &run.settings.evaluate;
     let split = &probe.split;
-    let all: Vec<Labelled> = split.train.iter().chain(&split.test).copied().collect();
-    let cells: Vec<CellRef> = all.iter().map(|cell| CellRef { store: probe.store, row: cell.row }).collect();
-    let labels: Vec<u32> = all.iter().map(|cell| cell.label).collect();
-    let place: HashMap<u32, usize> = (0..).zip(&all).map(|(i, cell)| (cell.row, i)).collect();
-    let places = |cells: &[Labelled]| cells.iter().map(|cell| place[&cell.row]).collect::<Vec<usize>>();
-    let x = embed(engine, &run.stages, &run.settings, &cells, Shown::Through(stage))?;
+    let cells = Cells::of(probe);
+    let x = embed(engine, &run.stages, &run.settings.when_measured(), &cells.cells, Shown::Through(stage))?;
     let classes = split.classes.len();
-    let (train_all, test) = (places(&split.train), places(&split.test));
-    let truth: Vec<u32> = split.test.iter().map(|cell| cell.label).collect();
-    let key = Key::new(seed, Purpose::Probe);
-
-    let linear = LinearProbe {
-        epochs: settings.probe_epochs,
-        standardise: settings.standardise,
-        ..LinearProbe::default()
-    };
-    let mut right = vec![0.0; test.len()];
-    let mut macro_f1 = 0.0;
-    let mut confusion = vec![vec![0; classes]; classes];
-    let share = 1.0 / settings.trials as f64;
-    for trial in 0..settings.trials {
-        let key = key.with(trial);
-        let (train, validation) = split.divide(&split.train, VALIDATION, key);
-        let parts = [places(&train), places(&validation)];
-        let said = linear_probe(&x, &labels, classes, &parts[0], &parts[1], &test, &linear, key)?;
-        macro_f1 += said.macro_f1 * share;
-        for (i, (&said, &true_class)) in said.predictions.iter().zip(&truth).enumerate() {
-            right[i] += if said == true_class { share } else { 0.0 };
-            confusion[true_class as usize][said as usize] += 1;
-        }
-    }
-    let near = classification::knn(&x, &labels, classes, &train_all, &test, settings.neighbours)?;
-    let knn_right =
-        near.iter().zip(&truth).map(|(said, truth)| if said == truth { 1.0 } else { 0.0 }).collect();
+    let (train, test) = (cells.places(&split.train), cells.places(&split.test));
+    let Trials { right, macro_f1, confusion } = trials(run, &x, &cells, probe, seed)?;
+    let near = classification::knn(&x, &cells.labels, classes, &train, &test, settings.neighbours)?;
+    let knn_right = near
+        .iter()
+        .zip(&split.test)
+        .map(|(said, truth)| if *said == truth.label { 1.0 } else { 0.0 })
+        .collect();
     let mut result = Classified { right, macro_f1, knn_right, confusion, paper: None };
     if settings.paper {
         // The authors divide all cells anew in every trial, without regard to donors (70/30), and report the
         // best epoch of the test part.
         let ungrouped = ProbeSplit { grouped: false, ..split.clone() };
+        let linear = linear_settings(settings);
         let best = LinearProbe { choose: Choose::PaperBestOfTest, standardise: false, ..linear };
         let accuracy = |trial| {
-            let key = key.with(trial).with(u64::MAX);
-            let (train, test) = ungrouped.divide(&all, 0.3, key);
-            let parts = [places(&train), places(&test)];
-            Ok(linear_probe(&x, &labels, classes, &parts[0], &parts[1], &parts[1], &best, key)?.accuracy)
+            let key = Key::new(seed, Purpose::Probe).with(trial).with(u64::MAX);
+            let (train, test) = ungrouped.divide(&cells.all, 0.3, key);
+            let parts = [cells.places(&train), cells.places(&test)];
+            Ok(linear_probe(&x, &cells.labels, classes, &parts[0], &parts[1], &parts[1], &best, key)?
+                .accuracy)
         };
-        result.paper = Some((0..settings.trials).map(accuracy).sum::<Result<f64>>()? * share);
+        result.paper =
+            Some((0..settings.trials).map(accuracy).sum::<Result<f64>>()? / settings.trials as f64);
     }
     Ok(result)
 }

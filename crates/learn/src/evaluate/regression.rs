@@ -31,11 +31,12 @@ pub fn errors(run: &Run, engine: &mut dyn Engine, stage: usize, set: usize) -> R
     let masking = if set == 0 { Masking::RandomOf(0) } else { Masking::GenesOf(set) };
     let stages = &run.stages;
     let cells = some_of(&stages.cells[set].held_out, run.settings.evaluate.cells, set);
+    let tokens = run.settings.when_measured().tokens;
     let drawn: Vec<CellTokens> = cells
         .par_iter()
         .map(|&cell| {
             let what = (Shown::Through(stage), masking);
-            draw(&stages.stores, &stages.partition, &run.settings.tokens, cell, what, evaluation_key())
+            draw(&stages.stores, &stages.partition, &tokens, cell, what, evaluation_key())
         })
         // Where nothing is masked nothing is measured.
         .filter(|cell| !cell.masked.is_empty())
@@ -56,7 +57,7 @@ pub fn errors(run: &Run, engine: &mut dyn Engine, stage: usize, set: usize) -> R
 }
 
 /// At most `most` cells (0: all), by a draw that is the same for every model.
-fn some_of(cells: &[CellRef], most: usize, set: usize) -> Vec<CellRef> {
+pub(super) fn some_of(cells: &[CellRef], most: usize, set: usize) -> Vec<CellRef> {
     if most == 0 || cells.len() <= most {
         return cells.to_vec();
     }

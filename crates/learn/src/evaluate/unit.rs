@@ -2,6 +2,7 @@
 
 use super::classification::classify;
 use super::regression::errors;
+use crate::checkpoint;
 use crate::run::Run;
 use crate::settings::UNTRAINED;
 use genil_base::{Error, Result, files};
@@ -10,6 +11,15 @@ use genil_score::Measured;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// A model's figures on every gene set, and what they are the figures of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Scores {
+    /// SHA-256 of what was measured and how.
+    of: String,
+    /// By gene set.
+    sets: Vec<SetScores>,
+}
 
 /// A model's figures on one gene set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,36 +54,60 @@ fn path(run: &Run, (seed, method, stage): (u64, &str, usize)) -> PathBuf {
     run.model_folder(seed, method, stage).join("scores.json")
 }
 
-/// Reads a model's figures.
-///
-/// # Errors
-/// When it was not measured yet.
-pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
-    let path = path(run, unit);
-    let text = files::read_text(&path)?;
-    let bad = |what: String| {
-        Error::new(format!("scores that cannot be read: {what}"))
-            .at_path(&path)
-            .help("delete this file and run 'genil evaluate' again")
+/// SHA-256 of a model and the settings of its evaluation. An untrained model is what the run's settings make it.
+pub(super) fn fingerprint(run: &Run, (seed, method, stage): (u64, &str, usize)) -> Result<String> {
+    let model = if method == UNTRAINED {
+        run.chain_fingerprint(method, stage)?
+    } else {
+        checkpoint::read_card(&run.model_folder(seed, method, stage))?.weights
     };
-    let sets: Vec<SetScores> = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
-    // A baseline has the figures of the next set only.
-    let (_, method, stage) = unit;
-    let last = run.stages.last();
-    let expected = if method == UNTRAINED { stage + 1..stage + 2 } else { 0..last + 1 };
-    if !sets.iter().map(|scores| scores.set).eq(expected.clone()) {
-        return Err(bad(format!("they are not those of the gene sets {expected:?}")));
-    }
-    match sets.iter().find(|scores| !scores.are_of(run)) {
-        Some(scores) => Err(bad(format!("those of the gene set {} are of another run", scores.set))),
-        None => Ok(sets),
-    }
+    Ok(files::sha256(format!("{model}\n{}", run.settings.evaluate.to_text()?).as_bytes()))
 }
 
-/// Measures a model, unless that was done before.
-pub fn measure(run: &Run, unit: (u64, &str, usize)) -> Result<()> {
+/// Reads a model's figures, if they are those of this model and these settings.
+///
+/// # Errors
+/// When the model is not trained yet.
+fn read_present(run: &Run, unit: (u64, &str, usize)) -> Result<Option<Vec<SetScores>>> {
     let path = path(run, unit);
-    if path.is_file() {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    // Of another version, or damaged: measured again.
+    let Ok(scores) = serde_json::from_str::<Scores>(&files::read_text(&path)?) else { return Ok(None) };
+    // A baseline has the figures of the next set only.
+    let (_, method, stage) = unit;
+    let expected = if method == UNTRAINED { stage + 1..stage + 2 } else { 0..run.stages.last() + 1 };
+    let sound = scores.sets.iter().map(|it| it.set).eq(expected) && scores.sets.iter().all(|it| it.are_of(run));
+    Ok((sound && scores.of == fingerprint(run, unit)?).then_some(scores.sets))
+}
+
+/// A model's figures.
+///
+/// # Errors
+/// When it was not measured yet, or otherwise than the settings now ask for.
+pub fn read(run: &Run, unit: (u64, &str, usize)) -> Result<Vec<SetScores>> {
+    read_present(run, unit)?.ok_or_else(|| {
+        Error::new("this model was not measured yet")
+            .at_path(&run.model_folder(unit.0, unit.1, unit.2))
+            .help("run 'genil evaluate' on the run")
+    })
+}
+
+/// Whether a model's figures are those of this model and these settings.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn is_measured(run: &Run, unit: (u64, &str, usize)) -> Result<bool> {
+    Ok(read_present(run, unit)?.is_some())
+}
+
+/// Measures a model, unless that was done before with the same settings.
+///
+/// # Errors
+/// As [`Engine::predict`]; when the model is not trained yet.
+pub fn measure(run: &Run, unit: (u64, &str, usize)) -> Result<()> {
+    if read_present(run, unit)?.is_some() {
         return Ok(());
     }
     let (seed, method, stage) = unit;
@@ -85,7 +119,9 @@ pub fn measure(run: &Run, unit: (u64, &str, usize)) -> Result<()> {
         let one = |set| measure_set(run, &mut *engine, seed, stage, set);
         (0..=run.stages.last()).map(one).collect::<Result<_>>()?
     };
-    let text = serde_json::to_string(&sets).map_err(|e| Error::new(e).at_path(&path))?;
+    let path = path(run, unit);
+    let scores = Scores { of: fingerprint(run, unit)?, sets };
+    let text = serde_json::to_string(&scores).map_err(|e| Error::new(e).at_path(&path))?;
     files::write_bytes(&path, text.as_bytes())
 }
 

@@ -16,11 +16,16 @@ impl Method for Joint {
         stage > 1
     }
 
-    fn begin_stage(&mut self, context: Context<'_>, _: &mut dyn Engine) -> Result<Vec<Example>> {
-        if context.stage == 0 {
-            return Ok(context.own_cells());
+    fn begin_stage(
+        &mut self,
+        context: Context<'_>,
+        _: &mut dyn Engine,
+        examples: &mut Vec<Example>,
+    ) -> Result<()> {
+        if context.stage > 0 {
+            let seen = Shown::Through(context.stage);
+            *examples = (1..=context.stage).flat_map(|j| context.cells_of(j, seen)).collect();
         }
-        let seen = Shown::Through(context.stage);
-        Ok((1..=context.stage).flat_map(|j| context.cells_of(j, seen)).collect())
+        Ok(())
     }
 }

@@ -1,61 +1,53 @@
-//! Replay: besides the stage's cells, `n` stored cells of each earlier stage with the genes that they had
-//! then (Qi et al., AAAI 2026, arXiv 2511.13762).
+//! Replay: besides the stage's cells, stored cells of each earlier stage with the genes that they had then
+//! (Qi et al., AAAI 2026, arXiv 2511.13762).
 //!
-//! Cost: `n` cells more an epoch for each earlier stage; the store keeps their counts.
+//! Cost: the stored cells more an epoch; the store keeps their counts.
 
-use super::exemplars::{Choice, choose};
-use super::{Context, Method};
+use super::stored::{Stored, StoredSettings};
+use super::{Context, Memory, Method};
 use crate::batch::Example;
-use genil_base::{Error, Result};
+use genil_base::Result;
 use genil_data::CellRef;
 use genil_data::sample::Shown;
 use genil_engine::Engine;
-use std::collections::BTreeMap;
 
 /// Stored cells of earlier stages.
 pub struct Replay {
-    cells: usize,
-    choice: Choice,
-    first: usize,
-    stored: BTreeMap<usize, Vec<CellRef>>,
+    stored: Stored,
 }
 
 impl Replay {
-    /// `cells` of each earlier stage, the base stage among them only if `base`.
-    pub fn new(cells: usize, choice: Choice, base: bool) -> Self {
-        Self { cells, choice, first: usize::from(!base), stored: BTreeMap::new() }
+    /// Replay with these settings.
+    pub fn new(settings: StoredSettings) -> Self {
+        Self { stored: Stored::new(settings) }
     }
 }
 
 impl Method for Replay {
     fn departs_at(&self, stage: usize) -> bool {
-        stage > self.first
+        self.stored.has_before(stage)
     }
 
-    fn begin_stage(&mut self, context: Context<'_>, engine: &mut dyn Engine) -> Result<Vec<Example>> {
-        let mut examples = context.own_cells();
-        for earlier in self.first..context.stage {
-            if !self.stored.contains_key(&earlier) {
-                let chosen = choose(self.choice, self.cells, earlier, context, engine)?;
-                self.stored.insert(earlier, chosen);
-            }
-        }
-        for (&earlier, cells) in &self.stored {
-            let shown = Shown::Stage(earlier);
-            examples.extend(cells.iter().map(|&cell| Example { cell, shown }));
-        }
-        Ok(examples)
-    }
-
-    fn memory(&self) -> serde_json::Value {
-        serde_json::json!({ "stored": self.stored })
-    }
-
-    fn restore(&mut self, memory: serde_json::Value) -> Result<()> {
-        if let Some(stored) = memory.get("stored") {
-            self.stored = serde_json::from_value(stored.clone())
-                .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")))?;
-        }
+    fn begin_stage(
+        &mut self,
+        context: Context<'_>,
+        engine: &mut dyn Engine,
+        examples: &mut Vec<Example>,
+    ) -> Result<()> {
+        self.stored.fill(0..context.stage, context, engine)?;
+        examples.extend(self.stored.all().into_iter().map(|(of, cell)| Example::new(cell, Shown::Stage(of))));
         Ok(())
+    }
+
+    fn stored_cells(&self) -> Vec<CellRef> {
+        self.stored.all().into_iter().map(|(_, cell)| cell).collect()
+    }
+
+    fn memory(&self) -> Memory {
+        self.stored.memory()
+    }
+
+    fn restore(&mut self, memory: Memory) -> Result<()> {
+        self.stored.restore(&memory)
     }
 }

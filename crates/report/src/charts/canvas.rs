@@ -1,59 +1,24 @@
-//! One panel with axes and a legend, and a pen that draws in its coordinates. All of plotters is in here.
+//! One panel with axes and a legend. All of plotters is in here, in `pen` and in `marks`.
 
+use super::labels::Area;
+use super::marks::{GREY, INK, Mark};
+use super::pen::{LONGEST, Pen};
 use genil_base::{Error, Result};
+use genil_score::Interval;
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::{HPos, VPos};
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Everything is drawn so many times larger than it is shown: plotters knows whole pixels only.
-const SCALE: i32 = 2;
+pub const SCALE: i32 = 2;
 /// As plotters counts, about a quarter more than what browsers call pixels.
-const FONT: i32 = 14;
-/// Roughly how wide a letter is, for the legend's line breaks.
-const LETTER: i32 = 7;
-/// Names in figures are cut here.
-const LONGEST: i32 = 20;
+pub const FONT: i32 = 14;
+/// Roughly how wide a letter is.
+pub const LETTER: i32 = 7;
 
-/// Text and axes. The page exchanges this and the other colours in dark mode, so they are fixed words of a
-/// contract with `style.css`.
-pub const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
-/// Axis descriptions, references and joint training.
-pub const GREY: RGBColor = RGBColor(0x6e, 0x77, 0x81);
 const GRID: RGBColor = RGBColor(0xd8, 0xde, 0xe4);
-/// Okabe and Ito's colours, without the yellow that white paper swallows.
-const COLOURS: [RGBColor; 6] = [
-    RGBColor(0x00, 0x72, 0xb2),
-    RGBColor(0xd5, 0x5e, 0x00),
-    RGBColor(0x00, 0x9e, 0x73),
-    RGBColor(0xcc, 0x79, 0xa7),
-    RGBColor(0xe6, 0x9f, 0x00),
-    RGBColor(0x56, 0xb4, 0xe9),
-];
-
-/// A colour with a shape, so that nothing is said by colour alone.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mark {
-    pub colour: RGBColor,
-    shape: usize,
-}
-
-impl Mark {
-    /// The `i`-th mark.
-    pub fn nth(i: usize) -> Self {
-        Self { colour: COLOURS[i % COLOURS.len()], shape: i % 4 }
-    }
-
-    /// A round mark of a colour.
-    pub fn round(colour: RGBColor) -> Self {
-        Self { colour, shape: 0 }
-    }
-
-    /// The mark of a reference.
-    pub fn reference() -> Self {
-        Self { colour: GREY, shape: 4 }
-    }
-}
 
 /// Larger numbers are no measurement, and no axis can hold them.
 const MOST: f64 = 1e30;
@@ -82,6 +47,31 @@ impl Axis {
         Self { range: low - air..high + air, title: title.to_owned(), names: Vec::new() }
     }
 
+    /// A numeric axis around values with their intervals. Bounds far beyond all values are left out: they would
+    /// squeeze everything else, and a bar that leaves the panel ends in an arrow.
+    pub fn of_intervals<'a>(
+        title: &str,
+        all: impl IntoIterator<Item = &'a Interval>,
+        others: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        let all: Vec<&Interval> = all.into_iter().filter(|it| it.value.abs() < MOST).collect();
+        let mut ends: Vec<f64> = all.iter().map(|it| it.value).chain(others).collect();
+        let (low, high) =
+            ends.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+        let mut widths: Vec<f64> = all
+            .iter()
+            .filter(|it| it.has_bounds())
+            .map(|it| it.high - it.low)
+            .filter(|w| *w < MOST)
+            .collect();
+        widths.sort_by(f64::total_cmp);
+        let usual = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
+        let beyond = (0.5 * (high - low)).max(0.6 * usual);
+        let bounds = all.iter().filter(|it| it.has_bounds()).flat_map(|it| [it.low, it.high]);
+        ends.extend(bounds.map(|bound| bound.clamp(low - beyond, high + beyond)));
+        Self::around(title, ends)
+    }
+
     /// An axis of names at 0, 1, 2 ….
     pub fn named(title: &str, names: Vec<String>) -> Self {
         Self { range: -0.5..names.len().max(1) as f64 - 0.5, title: title.to_owned(), names }
@@ -105,10 +95,16 @@ pub struct Panel {
     pub x: Axis,
     pub y: Axis,
     pub legend: Vec<(String, Mark)>,
+    /// Room for names at the ends of lines, in pixels as shown.
+    pub right: i32,
+    /// Without axes and grid: where numbers mean nothing.
+    pub bare: bool,
 }
 
-type Painted = std::result::Result<(), Box<dyn std::error::Error>>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// What drawing comes to.
+pub type Painted = std::result::Result<(), Box<dyn std::error::Error>>;
+/// What plotters draws on.
+pub type Sheet<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Draws a panel as an SVG of its own; `title` is what a screen reader says.
 ///
@@ -116,7 +112,8 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// If plotters fails, which it does for no finite range.
 pub fn draw(panel: &Panel, title: &str, paint: impl FnOnce(&Pen) -> Painted) -> Result<String> {
     let mut svg = String::new();
-    paint_all(&mut svg, panel, paint)
+    let extra = RefCell::new(String::new());
+    paint_all(&mut svg, panel, &extra, paint)
         .map_err(|e| Error::new(format!("cannot draw '{title}': {e}")).help("please report this"))?;
     let (width, height) = panel.size;
     let head = format!(
@@ -127,20 +124,39 @@ pub fn draw(panel: &Panel, title: &str, paint: impl FnOnce(&Pen) -> Painted) -> 
     );
     // plotters' own opening tag ends at the first '>'.
     let body = svg.split_once('>').map_or("", |(_, body)| body);
-    Ok(head + body)
+    let body = body.trim_end().strip_suffix("</svg>").unwrap_or_default();
+    Ok(head + body + &extra.into_inner() + "</svg>\n")
 }
 
 /// What a file of its own needs and a page does not.
 pub const XMLNS: &str = "xmlns=\"http://www.w3.org/2000/svg\"";
 
-fn paint_all(svg: &mut String, panel: &Panel, paint: impl FnOnce(&Pen) -> Painted) -> Painted {
+fn paint_all(
+    svg: &mut String,
+    panel: &Panel,
+    extra: &RefCell<String>,
+    paint: impl FnOnce(&Pen) -> Painted,
+) -> Painted {
     let size = ((panel.size.0 * SCALE) as u32, (panel.size.1 * SCALE) as u32);
+    let whole = Area { x: 0, y: 0, width: size.0 as i32, height: size.1 as i32 };
     let area = SVGBackend::with_string(svg, size).into_drawing_area();
-    let legend = legend(&area, panel)?;
+    if panel.bare {
+        let air = 4 * SCALE;
+        let chart = ChartBuilder::on(&area)
+            .margin(air)
+            .build_cartesian_2d(panel.x.range.clone(), panel.y.range.clone())?;
+        let frame = Rectangle::new([(1, 1), (whole.width - 1, whole.height - 1)], GRID.stroke_width(1));
+        area.draw(&frame)?;
+        let at = |x, y| chart.backend_coord(&(x, y));
+        paint(&Pen { area: &area, at: &at, inside: whole, whole, extra })?;
+        area.present()?;
+        return Ok(());
+    }
+    let legend = legend(&area, panel, whole)?;
     let left = panel.y.names.iter().map(|name| width(&short(name, LONGEST)) + 6).max().unwrap_or(46);
     let mut chart = ChartBuilder::on(&area)
         .margin_top((legend + 8) * SCALE)
-        .margin_right(14 * SCALE)
+        .margin_right((14 + panel.right) * SCALE)
         .margin_left(4 * SCALE)
         .x_label_area_size(42 * SCALE)
         .y_label_area_size((left + if panel.y.title.is_empty() { 0 } else { 16 }) * SCALE)
@@ -161,9 +177,16 @@ fn paint_all(svg: &mut String, panel: &Panel, paint: impl FnOnce(&Pen) -> Painte
         .y_label_formatter(&|v| panel.y.number(*v))
         .draw()?;
     let at = |x, y| chart.backend_coord(&(x, y));
-    let pen = Pen { area: &area, at: &at };
+    let (across, down) = chart.plotting_area().get_pixel_range();
+    let inside = Area {
+        x: across.start,
+        y: down.start,
+        width: across.end - across.start,
+        height: down.end - down.start,
+    };
+    let pen = Pen { area: &area, at: &at, inside, whole, extra };
     let bottom = panel.y.range.start;
-    let room = (panel.size.0 - left - 30) / (panel.x.names.len().max(1) as i32 * LETTER);
+    let room = (panel.size.0 - left - 30 - panel.right) / (panel.x.names.len().max(1) as i32 * LETTER);
     for (i, name) in panel.x.names.iter().enumerate() {
         let (x, y) = (pen.at)(i as f64, bottom);
         pen.text_px((x, y + 8 * SCALE), &short(name, room), HPos::Center, VPos::Top, INK)?;
@@ -178,8 +201,8 @@ fn paint_all(svg: &mut String, panel: &Panel, paint: impl FnOnce(&Pen) -> Painte
 }
 
 /// Draws the legend over the panel and returns its height.
-fn legend(area: &Area, panel: &Panel) -> std::result::Result<i32, Box<dyn std::error::Error>> {
-    let pen = Pen { area, at: &|_, _| (0, 0) };
+fn legend(area: &Sheet, panel: &Panel, whole: Area) -> std::result::Result<i32, Box<dyn std::error::Error>> {
+    let pen = Pen { area, at: &|_, _| (0, 0), inside: whole, whole, extra: &RefCell::new(String::new()) };
     let (mut x, mut y) = (14, if panel.legend.is_empty() { 0 } else { 12 });
     for (name, mark) in &panel.legend {
         let name = short(name, LONGEST);
@@ -195,7 +218,7 @@ fn legend(area: &Area, panel: &Panel) -> std::result::Result<i32, Box<dyn std::e
 }
 
 /// A name that fits: its first `most` letters.
-fn short(name: &str, most: i32) -> String {
+pub fn short(name: &str, most: i32) -> String {
     let most = most.max(2) as usize;
     if name.chars().count() <= most {
         return name.to_owned();
@@ -204,97 +227,11 @@ fn short(name: &str, most: i32) -> String {
 }
 
 /// Roughly how wide a name is, in shown pixels.
-fn width(name: &str) -> i32 {
+pub fn width(name: &str) -> i32 {
     name.chars().count() as i32 * LETTER
 }
 
-fn text(colour: &RGBColor) -> TextStyle<'_> {
+/// The style of all words.
+pub fn text(colour: &RGBColor) -> TextStyle<'_> {
     TextStyle::from(("sans-serif", FONT * SCALE).into_font()).color(colour)
-}
-
-/// Draws in the coordinates of a panel.
-pub struct Pen<'a, 'svg> {
-    area: &'a Area<'svg>,
-    at: &'a dyn Fn(f64, f64) -> (i32, i32),
-}
-
-impl Pen<'_, '_> {
-    /// A line through `points`.
-    pub fn line(&self, points: &[(f64, f64)], colour: RGBColor, width: u32) -> Painted {
-        let points: Vec<(i32, i32)> = points.iter().map(|&(x, y)| (self.at)(x, y)).collect();
-        self.area.draw(&PathElement::new(points, colour.stroke_width(width * SCALE as u32)))?;
-        Ok(())
-    }
-
-    /// A mark at a point.
-    pub fn marker(&self, (x, y): (f64, f64), mark: Mark) -> Painted {
-        self.shape((self.at)(x, y), mark, 5 * SCALE, true)
-    }
-
-    /// A smaller mark at a point.
-    pub fn small(&self, (x, y): (f64, f64), mark: Mark) -> Painted {
-        self.shape((self.at)(x, y), mark, 3 * SCALE + 1, true)
-    }
-
-    /// A smaller hollow mark at a point.
-    pub fn hollow(&self, (x, y): (f64, f64), mark: Mark) -> Painted {
-        self.shape((self.at)(x, y), mark, 4 * SCALE, false)
-    }
-
-    /// A dot that lets others shine through.
-    pub fn dot(&self, (x, y): (f64, f64), colour: RGBColor) -> Painted {
-        self.area.draw(&Circle::new((self.at)(x, y), 3 * SCALE, colour.mix(0.6).filled()))?;
-        Ok(())
-    }
-
-    /// Names beside points, moved apart where they would cover each other.
-    pub fn labels(&self, labels: &[((f64, f64), String)], panel_width: i32) -> Painted {
-        let mut placed: Vec<((i32, i32), String)> =
-            labels.iter().map(|((x, y), name)| ((self.at)(*x, *y), short(name, LONGEST))).collect();
-        placed.sort_by_key(|((x, y), _)| (*y, *x));
-        let mut taken: Vec<(i32, i32, i32)> = Vec::new();
-        for ((x, y), name) in placed {
-            let width = width(&name) * SCALE;
-            let gap = 9 * SCALE;
-            let to_left = x + gap + width > panel_width * SCALE;
-            let from = if to_left { x - gap - width } else { x + gap };
-            let mut line = y - 9 * SCALE;
-            let height = (FONT + 3) * SCALE;
-            while taken.iter().any(|&(a, b, t)| from < b && a < from + width && (line - t).abs() < height) {
-                line += SCALE;
-            }
-            taken.push((from, from + width, line));
-            self.text_px((from, line), &name, HPos::Left, VPos::Center, INK)?;
-        }
-        Ok(())
-    }
-
-    /// A mark of radius `r` at a pixel.
-    fn shape(&self, (x, y): (i32, i32), mark: Mark, r: i32, filled: bool) -> Painted {
-        let style = if filled { mark.colour.filled() } else { mark.colour.stroke_width(SCALE as u32) };
-        let corners = match mark.shape {
-            1 => vec![(-r, -r), (r, -r), (r, r), (-r, r)],
-            2 => vec![(0, -r - SCALE), (r + SCALE, r), (-r - SCALE, r)],
-            3 => vec![(0, -r - SCALE), (r + SCALE, 0), (0, r + SCALE), (-r - SCALE, 0)],
-            4 => vec![(0, r + SCALE), (r + SCALE, -r), (-r - SCALE, -r)],
-            _ => {
-                self.area.draw(&Circle::new((x, y), r, style))?;
-                return Ok(());
-            }
-        };
-        let mut corners: Vec<(i32, i32)> = corners.into_iter().map(|(a, b)| (x + a, y + b)).collect();
-        if filled {
-            self.area.draw(&Polygon::new(corners, style))?;
-        } else {
-            corners.extend(corners.first().copied());
-            self.area.draw(&PathElement::new(corners, style))?;
-        }
-        Ok(())
-    }
-
-    fn text_px(&self, at: (i32, i32), words: &str, h: HPos, v: VPos, colour: RGBColor) -> Painted {
-        let style = text(&colour).pos(Pos::new(h, v));
-        self.area.draw(&Text::new(words.to_owned(), at, style))?;
-        Ok(())
-    }
 }

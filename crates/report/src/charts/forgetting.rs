@@ -1,7 +1,9 @@
 //! Forgetting of every method, its mean and every gene set's.
 
-use super::canvas::{Axis, GREY, Panel, draw};
-use super::{Figure, Topic, mark};
+use super::canvas::{Axis, Panel, draw};
+use super::marks::{GREY, marks};
+use super::pen::Way;
+use super::{Figure, Topic};
 use crate::measures;
 use crate::metric::{self, Metric};
 use crate::run::Run;
@@ -14,7 +16,7 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
 }
 
 fn panel(run: &Run, metric: Metric) -> Result<Option<Figure>> {
-    let rows: Vec<_> = (0..run.manifest.methods.len())
+    let mut rows: Vec<_> = (0..run.manifest.methods.len())
         .filter_map(|m| {
             let per_set = measures::forgetting_per_set(run, m, metric);
             let sets: Vec<f64> = measures::old_sets(run).filter_map(|j| Some(per_set[j]?.value)).collect();
@@ -24,29 +26,34 @@ fn panel(run: &Run, metric: Metric) -> Result<Option<Figure>> {
     if rows.is_empty() {
         return Ok(None);
     }
-    // The first method on top: axes count upwards.
-    let place = |i: usize| (rows.len() - 1 - i) as f64;
-    let names = rows.iter().rev().map(|(m, ..)| run.manifest.methods[*m].name.clone()).collect();
-    let ends =
-        rows.iter().flat_map(|(_, it, sets)| [it.value, it.low, it.high].into_iter().chain(sets.clone()));
+    // Axes count upwards: the least forgetful ends on top.
+    rows.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
+    let names = rows.iter().map(|(m, ..)| run.manifest.methods[*m].name.clone()).collect();
+    let sets = rows.iter().flat_map(|(.., sets)| sets.iter().copied());
+    let step = if rows.len() > 8 { 22 } else { 30 };
     let panel = Panel {
-        size: (440, 90 + 34 * rows.len() as i32),
-        x: Axis::around("forgetting (right of 0: worse than when just learnt)", ends.chain([0.0])),
+        size: (420, 84 + step * rows.len() as i32),
+        x: Axis::of_intervals(
+            "forgetting (right of 0: worse than when just learnt)",
+            rows.iter().map(|(_, it, _)| it),
+            sets.chain([0.0]),
+        ),
         y: Axis::named("", names),
         legend: Vec::new(),
+        right: 0,
+        bare: false,
     };
     let title = format!("{}: forgetting by method", metric.title);
+    let marks = marks(run);
     let svg = draw(&panel, &title, |pen| {
         pen.line(&[(0.0, panel.y.range.start), (0.0, panel.y.range.end)], GREY, 1)?;
-        for (i, (m, mean, sets)) in rows.iter().enumerate() {
-            let mark = mark(run, *m);
-            if mean.has_bounds() {
-                pen.line(&[(mean.low, place(i)), (mean.high, place(i))], mark.colour, 2)?;
-            }
+        for (row, (m, mean, sets)) in rows.iter().enumerate() {
+            let at = (mean.value, row as f64);
+            pen.interval(at, mean, Way::Across, marks[*m], 2)?;
             for &set in sets.iter().filter(|_| sets.len() > 1) {
-                pen.hollow((set, place(i)), mark)?;
+                pen.hollow((set, row as f64), marks[*m])?;
             }
-            pen.marker((mean.value, place(i)), mark)?;
+            pen.marker(at, marks[*m])?;
         }
         Ok(())
     })?;

@@ -1,6 +1,7 @@
 //! What became of every gene: its loss when just learnt against its loss after the last stage.
 
-use super::canvas::{Axis, GREY, Mark, Panel, draw};
+use super::canvas::{Axis, Panel, draw};
+use super::marks::{GREY, Mark};
 use super::{Figure, Topic};
 use crate::gene_table::{self, GeneRow};
 use crate::run::Run;
@@ -15,10 +16,8 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
         (0..run.manifest.stages.len()).filter(|&j| rows.iter().any(|row| row.set == j)).collect();
     let mut figures = Vec::new();
     for (m, method) in run.manifest.methods.iter().enumerate() {
-        let mut dots: Vec<(&GeneRow, (f64, f64))> =
+        let dots: Vec<(&GeneRow, (f64, f64))> =
             rows.iter().filter_map(|row| Some((row, row.losses[m]?))).collect();
-        // The many base genes first, so that they hide nobody.
-        dots.sort_by_key(|(row, _)| row.set);
         if dots.is_empty() {
             continue;
         }
@@ -29,13 +28,17 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
             x: Axis::around("loss when just learnt", all()),
             y: Axis::around("loss after the last stage", all()),
             legend: sets.iter().map(|&j| (run.manifest.stages[j].name.clone(), colour(j))).collect(),
+            right: 0,
+            bare: false,
         };
         let title = format!("{}: every gene's loss when just learnt and after the last stage", method.name);
         let svg = draw(&panel, &title, |pen| {
             let (from, to) = (panel.x.range.start, panel.x.range.end);
             pen.line(&[(from, from), (to, to)], GREY, 1)?;
-            for (row, at) in &dots {
-                pen.dot(*at, colour(row.set).colour)?;
+            // The many base genes first, so that they hide nobody.
+            for &set in &sets {
+                let of_set = dots.iter().filter(|(row, _)| row.set == set);
+                pen.dots(of_set.map(|(_, at)| *at), colour(set).colour, 25);
             }
             Ok(())
         })?;

@@ -1,7 +1,8 @@
 //! The loss while training, old and new genes apart.
 
-use super::canvas::{Axis, INK, Mark, Panel, draw};
-use super::{Figure, Topic, mark};
+use super::canvas::{Axis, Panel, draw};
+use super::marks::{INK, Mark, marks};
+use super::{Figure, Topic, line_panel};
 use crate::run::{Point, Run};
 use crate::wording;
 use genil_base::Result;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 const MOST_POINTS: usize = 200;
 
 /// For every stage after the base a panel of the old genes' loss and one of the new genes', a line per method (the mean over
-/// seeds at equal steps; one line where methods share the stage).
+/// seeds at equal steps; one line where methods share the stage, named by the first and the number of the others).
 pub fn figures(run: &Run) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (k, stage) in run.manifest.stages.iter().enumerate() {
@@ -38,24 +39,33 @@ fn panel(
         return Ok(None);
     }
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
+    let (size, right) = line_panel(lines.len());
     let panel = Panel {
-        size: (360, 240),
+        size,
         x: Axis::around("training step", points().map(|p| p.0)),
         y: Axis::around("loss", points().map(|p| p.1)),
-        legend: lines.iter().map(|line| (line.name.clone(), line.mark)).collect(),
+        legend: Vec::new(),
+        right,
+        bare: false,
     };
     let set = &run.manifest.stages[stage].name;
     let title = format!("Training loss in stage {stage} ({set}): {what}");
     let svg = draw(&panel, &title, |pen| {
-        for (i, Line { mark, points, .. }) in lines.iter().enumerate() {
-            pen.line(points, mark.colour, 1)?;
-            // A few marks along the line, at other places for every method.
-            let every = points.len().div_ceil(4);
-            for point in points.iter().skip((i + 1) * every / (lines.len() + 1)).step_by(every) {
-                pen.small(*point, *mark)?;
+        let mut ends = Vec::new();
+        for (i, Line { name, mark, points }) in lines.iter().enumerate() {
+            if mark.quiet {
+                pen.faint(points, mark.colour)?;
+            } else {
+                pen.line(points, mark.colour, 1)?;
+                // A few marks along the line, at other places for every method.
+                let every = points.len().div_ceil(4);
+                for point in points.iter().skip((i + 1) * every / (lines.len() + 1)).step_by(every) {
+                    pen.small(*point, *mark)?;
+                }
             }
+            ends.push((points.last().map_or(f64::NAN, |p| p.1), name.clone(), *mark));
         }
-        Ok(())
+        pen.end_labels(&ends)
     })?;
     let name = format!("loss-{stage}-{}-{part}", wording::file_part(set));
     Ok(Some(Figure { name, caption: what.to_owned(), topic: Topic::LossCurve(stage), svg }))
@@ -78,21 +88,23 @@ fn lines(run: &Run, stage: usize, of: impl Fn(&Point) -> Option<f64>) -> Vec<Lin
         }
     }
     let methods = &run.manifest.methods;
+    let marks = marks(run);
     let named = |who: &[usize]| match *who {
         [first, ..] if who.len() < methods.len() => {
-            let others = if who.len() > 3 { format!(" and {} more", who.len() - 1) } else { String::new() };
-            let names: Vec<&str> = who.iter().map(|&m| methods[m].name.as_str()).collect();
-            let name = if others.is_empty() { names.join(", ") } else { names[0].to_owned() + &others };
-            (name, mark(run, first))
+            let others = if who.len() > 1 { format!(" +{}", who.len() - 1) } else { String::new() };
+            (methods[first].name.clone() + &others, marks[first])
         }
-        [only] => (methods[only].name.clone(), mark(run, only)),
+        [only] => (methods[only].name.clone(), marks[only]),
         _ => ("all methods".to_owned(), Mark::round(INK)),
     };
     let lines = by_step.into_iter().map(|(who, line)| (named(who), thinned(&line)));
-    lines
+    let mut lines: Vec<Line> = lines
         .filter(|(_, points)| points.len() > 1)
         .map(|((name, mark), points)| Line { name, mark, points })
-        .collect()
+        .collect();
+    // Those in the background first.
+    lines.sort_by_key(|line| !line.mark.quiet);
+    lines
 }
 
 /// The mean over seeds, neighbouring steps averaged until the line is short enough.

@@ -1,7 +1,7 @@
 //! Several runs side by side: their answers, their numbers, and in what they differ.
 
-use super::overview::table;
-use super::{head, matrices};
+use super::table::table;
+use super::{SCRIPT, head, matrices};
 use crate::charts::{Figure, XMLNS};
 use crate::metric;
 use crate::run::Run;
@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeSet;
 
 /// The whole page; `names` and `figures` (the trade-off of each run) in the order of `runs`.
-pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> String {
+pub fn html(runs: &[Run], names: &[String], figures: &[Vec<Figure>]) -> String {
     let title = format!("{} side by side", wording::counted(runs.len(), "run"));
     let named = || names.iter().zip(runs);
     let page = html! {
@@ -32,9 +32,9 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> Strin
                             }
                         }
                         div.heats {
-                            @for (name, figure) in names.iter().zip(figures) {
-                                @if let Some(figure) = figure {
-                                    figure {
+                            @for (name, figures) in names.iter().zip(figures) {
+                                @for figure in figures {
+                                    figure.trade-off {
                                         figcaption { b { (name) } " " (figure.caption) }
                                         (PreEscaped(figure.svg.replacen(XMLNS, "", 1)))
                                     }
@@ -46,7 +46,7 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> Strin
                     section {
                         h2 { "Numbers" }
                         div.heats {
-                            @for (name, run) in named() { div { h3 { (name) } (table(&summary::table(run))) } }
+                            @for (name, run) in named() { div { h3 { (name) } (table(&summary::table(run)).sortable()) } }
                         }
                     }
                     section {
@@ -59,6 +59,7 @@ pub fn html(runs: &[Run], names: &[String], figures: &[Option<Figure>]) -> Strin
                     }
                     section { h2 { "In what they differ" } (differences(runs, names)) }
                 }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };

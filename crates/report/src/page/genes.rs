@@ -1,6 +1,6 @@
 //! Forgetting of every gene: scatter, and a table that sorts and searches.
 
-use super::{of_topic, panels};
+use super::{by_method, figure, of_topic};
 use crate::charts::{Figure, Topic};
 use crate::gene_table::{self, GeneRow};
 use crate::run::Run;
@@ -26,7 +26,10 @@ pub fn section(run: &Run, figures: &[Figure]) -> Option<Markup> {
         .collect();
     Some(html! {
         p.note { "Above the diagonal: worse after the last stage than when just learnt. Means over seeds." }
-        @if let Some(panels) = panels(of_topic(figures, Topic::Genes)) { (panels) }
+        (by_method(run, |m| {
+            let name = &run.manifest.methods[m].name;
+            of_topic(figures, Topic::Genes).find(|f| f.caption == *name).map(figure)
+        }))
         h3 { "Every gene" }
         p.note { "How much the loss on a gene rose from the stage that learnt it to the last, under every method; the most
             forgotten first. Cells: held-out cells that express the gene." }

@@ -1,6 +1,6 @@
 //! What the figures stand on: command, data, stages, settings, hashes.
 
-use super::overview::table;
+use super::table::table;
 use crate::run::{Run, SummaryRow};
 use genil_score::{Cell, Table};
 use maud::{Markup, html};
@@ -24,14 +24,15 @@ pub fn section(run: &Run) -> Markup {
         h3 { "Data" }
         (stores(run))
         @if !run.summary.is_empty() {
-            h3 { "All figures over seeds" }
+            details { summary { "All figures over seeds" }
             p.note { "From summary.csv. Backward transfer above 0: later stages helped, base genes counted; intransigence:
                 loss on the newest genes beyond that of joint training; best: forgetting from the best score instead of the
                 first." }
-            (table(&summary(&run.summary)))
+            (table(&summary(&run.summary)).sortable())
+            }
         }
-        @if !run.timing.is_empty() {
-            details { summary { "Time" } (table(&timing(run))) }
+        @if !run.costs.is_empty() {
+            details { summary { "Costs" } (table(&costs(run))) }
         }
         @for method in m.methods.iter().filter(|method| !method.settings.is_null()) {
             details {
@@ -53,7 +54,7 @@ fn stages(run: &Run) -> Markup {
             [Cell::Text(s.index.to_string()), s.name.as_str().into()].into_iter().chain(counts).collect(),
         );
     }
-    table(&of)
+    html! { (table(&of)) }
 }
 
 fn stores(run: &Run) -> Markup {
@@ -62,7 +63,7 @@ fn stores(run: &Run) -> Markup {
         let (name, print) = (s.name.as_str(), s.fingerprint.as_str());
         of.rows.push(vec![name.into(), Cell::Count(s.cells), Cell::Count(s.genes), print.into()]);
     }
-    table(&of)
+    html! { (table(&of)) }
 }
 
 /// One row per measure, one column per method.
@@ -89,12 +90,22 @@ fn summary(rows: &[SummaryRow]) -> Table {
     of
 }
 
-fn timing(run: &Run) -> Table {
-    let mut of = Table::new(&["chain", "seed", "stage", "seconds", "cells per second"]);
-    for t in &run.timing {
-        let counts = [Cell::Text(t.seed.to_string()), Cell::Count(t.stage)];
-        let numbers = [t.seconds, t.cells_per_second].map(Cell::from);
-        of.rows.push([t.chain.as_str().into()].into_iter().chain(counts).chain(numbers).collect());
+fn costs(run: &Run) -> Table {
+    let header =
+        ["chain", "seed", "stage", "cells", "seconds", "processor seconds", "kept cells", "kept bytes"];
+    let mut of = Table::new(&header);
+    for cost in &run.costs {
+        let [seconds, processor] = [cost.seconds, cost.processor_seconds].map(Cell::from);
+        of.rows.push(vec![
+            cost.chain.as_str().into(),
+            Cell::Text(cost.seed.to_string()),
+            Cell::Count(cost.stage),
+            Cell::Count(cost.cells),
+            seconds,
+            processor,
+            Cell::Count(cost.kept_cells),
+            Cell::Count(cost.kept_bytes),
+        ]);
     }
     of
 }

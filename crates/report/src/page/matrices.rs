@@ -1,6 +1,7 @@
 //! Every matrix as a table whose cells are shaded by their numbers.
 
-use super::overview::value;
+use super::by_method;
+use super::table::value;
 use crate::charts::Scale;
 use crate::metric::{self, Metric};
 use crate::run::Run;
@@ -40,11 +41,7 @@ pub fn matrices(run: &Run, metric: Metric, files: bool) -> Markup {
     let scale = Scale::of(run, metric);
     html! {
         p.note { (metric.how) " " (better) }
-        div.heats {
-            @for m in 0..run.manifest.methods.len() {
-                (heat_table(run, m, metric, scale, files))
-            }
-        }
+        (by_method(run, |m| Some(heat_table(run, m, metric, scale, files))))
     }
 }
 

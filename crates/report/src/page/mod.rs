@@ -1,13 +1,16 @@
 //! `report.html`: one file without a network, from the answer down to the settings.
 
+mod against;
 pub mod compare;
 mod genes;
 mod making;
+mod maps;
 mod matrices;
 mod overview;
 mod probes;
+mod table;
 
-use crate::charts::{Figure, Topic, XMLNS};
+use crate::charts::{Figure, Topic, XMLNS, foremost};
 use crate::run::Run;
 use crate::wording;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -19,12 +22,15 @@ const SCRIPT: &str = include_str!("page.js");
 pub fn html(run: &Run, figures: &[Figure]) -> String {
     let name = run.name();
     let sections = [
+        ("against", "Paired differences", against::section(run, figures)),
         ("sets", "Gene sets, stage by stage", trajectories(run, figures)),
         ("matrices", "Matrices", Some(matrices::section(run))),
         ("forgetting", "Forgetting", forgetting(run, figures)),
         ("training", "Training", training(run, figures)),
         ("genes", "Genes", genes::section(run, figures)),
         ("probes", "Probes", probes::section(run)),
+        ("maps", "Cells", maps::section(run, figures)),
+        ("drift", "Drift", drift(run, figures)),
         ("making", "How it was made", Some(making::section(run))),
     ];
     let sections: Vec<_> =
@@ -69,7 +75,7 @@ fn head(title: &str) -> Markup {
 /// A figure as part of the page, under its caption, with a link to its file.
 fn figure(figure: &Figure) -> Markup {
     html! {
-        figure {
+        figure class=(figure.name) {
             figcaption { b { (figure.caption) } " " a href={ "figures/" (figure.name) ".svg" } { "SVG" } }
             (PreEscaped(figure.svg.replacen(XMLNS, "", 1)))
         }
@@ -84,6 +90,25 @@ fn panels<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<Markup> {
     let mut figures = figures.peekable();
     figures.peek()?;
     Some(html! { div.panels { @for f in figures { (figure(f)) } } })
+}
+
+/// Something of every method side by side; where there are many methods, those that stand in the background can be
+/// unfolded.
+fn by_method(run: &Run, of: impl Fn(usize) -> Option<Markup>) -> Markup {
+    let foremost = foremost(run);
+    let methods = &run.manifest.methods;
+    let (first, rest): (Vec<usize>, Vec<usize>) =
+        (0..methods.len()).partition(|&m| methods[m].is_joint() || foremost.contains(&m));
+    let rest: Vec<Markup> = rest.into_iter().filter_map(&of).collect();
+    html! {
+        div.heats { @for m in first { @if let Some(it) = of(m) { (it) } } }
+        @if !rest.is_empty() {
+            details.more {
+                summary { (wording::counted(rest.len(), "more method")) }
+                div.heats { @for it in &rest { (it) } }
+            }
+        }
+    }
 }
 
 fn trajectories(run: &Run, figures: &[Figure]) -> Option<Markup> {
@@ -104,6 +129,16 @@ fn forgetting(run: &Run, figures: &[Figure]) -> Option<Markup> {
         (formula("classification", "Δ = mean over 1 ≤ j < K of ( A[j][j] − A[K][j] )"))
         p.note { "First minus last, as in Qi et al., AAAI 2026 (arXiv 2511.13762). Below 0, later stages helped. With a
             single stage after the base, the base genes (j = 0) take the place of the earlier sets." }
+        (panels)
+    })
+}
+
+fn drift(_: &Run, figures: &[Figure]) -> Option<Markup> {
+    let panels = panels(of_topic(figures, Topic::Drift))?;
+    Some(html! {
+        p.note { "The last model against the one that had just learnt a gene set. Similarity: linear CKA of the outputs for "
+            code { "<cls>" } " after every encoder layer, on the cells of the set's data set (1: the same but for a rotation).
+            Accuracy: of a linear probe on that layer. Weights: the length of a part's change, relative to its length." }
         (panels)
     })
 }

@@ -1,37 +1,53 @@
 //! The first screen: what was asked, the answer, one figure, one small table.
 
+use super::table::table;
 use super::{figure, of_topic};
-use crate::charts::{Figure, Topic};
+use crate::charts::{Figure, Topic, foremost};
 use crate::run::{Method, Run};
 use crate::verdict::verdict;
 use crate::{summary, wording};
-use genil_score::table::{bounded, number};
-use genil_score::{Cell, Table};
 use maud::{Markup, html};
 
 pub fn section(run: &Run, figures: &[Figure]) -> Markup {
     let verdict = verdict(run);
     html! {
-        section.overview {
-            div {
-                p.asked { (asked(run)) }
-                h1 { (verdict.headline) }
-                p { (verdict.answer) }
-                @if !verdict.caveats.is_empty() {
-                    ul.caveats { @for caveat in &verdict.caveats { li { (caveat) } } }
+        section #answer {
+            div.overview {
+                div.headline {
+                    p.asked { (asked(run)) }
+                    h1 { (verdict.headline) }
                 }
-                (table(&summary::table(run)))
-                p.note { (bounds(run)) }
-            }
-            @for f in of_topic(figures, Topic::TradeOff) {
-                div {
-                    (figure(f))
-                    p.note { "Down: less forgotten. Left: the newest genes learnt better. "
-                        "Bars: " (wording::intervals(run)) "." }
+                div.numbers {
+                    p { (verdict.answer) }
+                    @if !verdict.caveats.is_empty() {
+                        ul.caveats { @for caveat in &verdict.caveats { li { (caveat) } } }
+                    }
+                }
+                @if of_topic(figures, Topic::TradeOff).next().is_some() {
+                    div.trade-off {
+                        // One for screens and one for phones; the style shows the one that fits.
+                        @for f in of_topic(figures, Topic::TradeOff) { (figure(f)) }
+                        p.note { "Down: less forgotten. Left: the newest genes learnt better. " (legend(run)) }
+                    }
                 }
             }
+            (table(&summary::table(run)).sortable().ample())
+            p.note { (bounds(run)) }
         }
     }
+}
+
+/// How the marks of the figure are to be read.
+fn legend(run: &Run) -> String {
+    let competitors = run.manifest.methods.iter().filter(|m| !m.is_joint()).count();
+    let mut text = format!("Bars: {}; an arrow: the bar goes on. ", wording::intervals(run));
+    if competitors > 3 {
+        text += "Grey line: the methods that no other beats in both. ";
+    }
+    if foremost(run).len() < competitors {
+        text += "In colour, here and in all figures: those methods, fine-tuning, and the next best.";
+    }
+    text
 }
 
 fn asked(run: &Run) -> String {
@@ -40,15 +56,14 @@ fn asked(run: &Run) -> String {
         None => return String::new(),
     };
     let sets: Vec<String> = later.iter().map(|s| format!("{} ({})", s.name, s.genes)).collect();
-    let methods: Vec<&str> = run.manifest.methods.iter().map(|m| m.name.as_str()).collect();
+    let methods = wording::counted(run.manifest.methods.len(), "method");
     let seeds = wording::counted(run.manifest.seeds.len(), "seed");
     format!(
         "A model of {} learns {} one after another: {}. How much of the earlier ones does it forget? \
-         Methods: {}; {seeds}.",
+         {methods}, {seeds}.",
         wording::counted(base.genes, "base gene"),
         wording::counted(later.len(), "gene set"),
-        sets.join(", "),
-        methods.join(", ")
+        sets.join(", ")
     )
 }
 
@@ -67,38 +82,5 @@ fn bounds(run: &Run) -> String {
             "{over} {} trains on all stages at once: a bound to compare with, no competitor.",
             joint.join(", ")
         )
-    }
-}
-
-/// A table of numbers with their intervals in small print.
-pub fn table(table: &Table) -> Markup {
-    html! {
-        div.wide { table {
-            thead { tr { @for name in &table.header { th scope="col" { (name) } } } }
-            tbody {
-                @for row in &table.rows {
-                    tr {
-                        @for (c, cell) in row.iter().enumerate() {
-                            @let words = matches!(cell, Cell::Text(_));
-                            @if c == 0 { th scope="row" { (cell.for_people()) } }
-                            @else { td class=[words.then_some("words")] { (value(cell)) } }
-                        }
-                    }
-                }
-            }
-        } }
-    }
-}
-
-/// A number, its interval in small print.
-pub fn value(cell: &Cell) -> Markup {
-    match cell {
-        Cell::Interval(it) => html! {
-            @match bounded(it) {
-                Some([value, low, high]) => { (value) small { (low) " to " (high) } }
-                None => (number(it.value)),
-            }
-        },
-        other => html! { (other.for_people()) },
     }
 }

@@ -1,5 +1,6 @@
 //! What the probes took for what.
 
+use super::by_method;
 use crate::run::Run;
 use crate::wording::counted;
 use maud::{Markup, html};
@@ -41,35 +42,36 @@ fn tables(run: &Run, set: usize, stage: usize) -> Option<Markup> {
     classes.sort_unstable();
     classes.dedup();
     let place = |name: &str| classes.binary_search(&name).ok();
-    Some(html! {
-        div.heats {
-            @for (m, method) in run.manifest.methods.iter().enumerate() {
-                @let counts = counts(rows.iter().filter(|c| c.method == m).filter_map(|c| {
-                    Some((place(&c.truth)?, place(&c.predicted)?, c.cells))
-                }), classes.len());
-                div.wide { table.heat.gain {
-                    caption { b { (method.name) } }
-                    thead { tr { th scope="col" { "true" } @for class in &classes { th scope="col" { (class) } } } }
-                    tbody {
-                        @for (t, row) in counts.iter().enumerate() {
-                            @let all: usize = row.iter().sum();
-                            tr {
-                                th scope="row" { (classes[t]) }
-                                @for (p, &n) in row.iter().enumerate() {
-                                    @if all == 0 { td.none { "–" } }
-                                    @else {
-                                        @let share = n as f64 / all as f64;
-                                        td class=[(t == p).then_some("own")] style={ "--v:" (format!("{share:.3}")) }
-                                            title={ (n) " of " (all) } { (format!("{share:.2}")) }
-                                    }
-                                }
+    Some(by_method(run, |m| {
+        let cells = rows.iter().filter(|c| c.method == m);
+        let cells = cells.filter_map(|c| Some((place(&c.truth)?, place(&c.predicted)?, c.cells)));
+        Some(confusion(&run.manifest.methods[m].name, &classes, &counts(cells, classes.len())))
+    }))
+}
+
+fn confusion(method: &str, classes: &[&str], counts: &[Vec<usize>]) -> Markup {
+    html! {
+        div.wide { table.heat.gain {
+            caption { b { (method) } }
+            thead { tr { th scope="col" { "true" } @for class in classes { th scope="col" { (class) } } } }
+            tbody {
+                @for (t, row) in counts.iter().enumerate() {
+                    @let all: usize = row.iter().sum();
+                    tr {
+                        th scope="row" { (classes[t]) }
+                        @for (p, &n) in row.iter().enumerate() {
+                            @if all == 0 { td.none { "–" } }
+                            @else {
+                                @let share = n as f64 / all as f64;
+                                td class=[(t == p).then_some("own")] style={ "--v:" (format!("{share:.3}")) }
+                                    title={ (n) " of " (all) } { (format!("{share:.2}")) }
                             }
                         }
                     }
-                } }
+                }
             }
-        }
-    })
+        } }
+    }
 }
 
 fn counts(cells: impl Iterator<Item = (usize, usize, usize)>, classes: usize) -> Vec<Vec<usize>> {

@@ -53,8 +53,18 @@ pub struct Method {
 impl Method {
     /// Whether it trains on everything at once: a bound to compare with, not a competitor.
     pub fn is_joint(&self) -> bool {
+        self.kind() == "joint"
+    }
+
+    /// Whether it does nothing against forgetting: the baseline.
+    pub fn is_finetune(&self) -> bool {
+        self.kind() == "finetune"
+    }
+
+    fn kind(&self) -> &str {
         let kind = ["kind", "method"].iter().find_map(|key| self.settings.get(key)?.as_str());
-        kind.unwrap_or(&self.name) == "joint"
+        // Several ingredients have no kind of their own; an old run may have a name alone.
+        kind.unwrap_or(if self.settings.is_null() { &self.name } else { "" })
     }
 }
 

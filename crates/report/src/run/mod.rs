@@ -2,17 +2,23 @@
 //! inside the folder.
 
 mod confusion;
+mod drift;
+mod embedding;
 mod events;
 mod genes;
 mod manifest;
+mod paired;
 mod rows;
 mod scores;
 
 pub use confusion::Confusion;
+pub use drift::Drift;
+pub use embedding::Place;
 pub use events::{Curve, Point};
 pub use genes::GeneScore;
 pub use manifest::{Manifest, Method, Stage};
-pub use scores::{Score, SummaryRow, Timing};
+pub use paired::Paired;
+pub use scores::{Cost, Score, SummaryRow};
 
 use genil_base::{Error, Result, files};
 use std::path::{Path, PathBuf};
@@ -34,8 +40,14 @@ pub struct Run {
     pub confusion: Vec<Confusion>,
     /// `models/…/events.jsonl`, those that are there.
     pub curves: Vec<Curve>,
-    /// `timing.csv`; empty when absent.
-    pub timing: Vec<Timing>,
+    /// `costs.csv`; empty when absent.
+    pub costs: Vec<Cost>,
+    /// `paired.csv`; empty when absent.
+    pub paired: Vec<Paired>,
+    /// `embedding.csv`; empty when absent.
+    pub places: Vec<Place>,
+    /// `drift.csv`; empty when absent.
+    pub drift: Vec<Drift>,
     /// `run.toml` and `plan.toml` as (name, text), those that are there.
     pub texts: Vec<(&'static str, String)>,
 }
@@ -61,7 +73,10 @@ impl Run {
             summary: optional(folder, "summary.csv", scores::read_summary)?,
             genes: optional(folder, "genes.csv", |path| genes::read(path, &manifest))?,
             confusion: optional(folder, "confusion.csv", |path| confusion::read(path, &manifest))?,
-            timing: optional(folder, "timing.csv", scores::read_timing)?,
+            costs: optional(folder, "costs.csv", scores::read_costs)?,
+            paired: optional(folder, "paired.csv", |path| paired::read(path, &manifest))?,
+            places: optional(folder, "embedding.csv", |path| embedding::read(path, &manifest))?,
+            drift: optional(folder, "drift.csv", |path| drift::read(path, &manifest))?,
             curves: events::read_all(folder, &manifest)?,
             folder: folder.to_owned(),
             manifest,

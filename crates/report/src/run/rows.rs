@@ -1,6 +1,7 @@
 //! CSV rows with errors that name the line.
 
 use genil_base::{Error, Result, files};
+use genil_score::Interval;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use std::path::Path;
 
@@ -30,4 +31,12 @@ fn wrong(path: &Path, error: &csv::Error) -> Error {
 /// beyond any measurement, count as empty.
 pub fn number<'de, D: Deserializer<'de>>(field: D) -> std::result::Result<Option<f64>, D::Error> {
     Ok(Option::deserialize(field)?.filter(|v: &f64| v.abs() < 1e30))
+}
+
+/// A value with its bounds; bounds that are missing or the wrong way round are none.
+pub fn interval(value: f64, low: Option<f64>, high: Option<f64>) -> Interval {
+    match (low, high) {
+        (Some(low), Some(high)) if low <= high => Interval { value, low, high },
+        _ => Interval::without_bounds(value),
+    }
 }

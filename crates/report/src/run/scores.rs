@@ -1,4 +1,4 @@
-//! `scores.csv`, `summary.csv` and `timing.csv`.
+//! `scores.csv`, `summary.csv` and `costs.csv`.
 
 use super::{Manifest, rows};
 use genil_base::{Error, Result};
@@ -51,18 +51,13 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
     }
     let scores = rows::read(path, |row: ScoreRow| {
         let Some(value) = row.value else { return Ok(None) };
-        let nan = f64::NAN;
-        let score = match (row.low, row.high) {
-            (Some(low), Some(high)) if low <= high => Interval { value, low, high },
-            _ => Interval { value, low: nan, high: nan },
-        };
         Ok(Some(Score {
             method: manifest.method(&row.method)?,
             seed: manifest.seed(row.seed)?,
             stage: manifest.stage(row.stage)?,
             set: if row.gene_set == ALL { None } else { Some(manifest.set(&row.gene_set)?) },
             metric: row.metric,
-            score,
+            score: rows::interval(value, row.low, row.high),
         }))
     })?;
     if scores.is_empty() {
@@ -104,24 +99,30 @@ pub fn read_summary(path: &Path) -> Result<Vec<SummaryRow>> {
     rows::read(path, |row| Ok(Some(row)))
 }
 
-/// One line of `timing.csv`.
+/// One line of `costs.csv`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Timing {
+pub struct Cost {
     /// The chain of models: a method, or `shared`.
     pub chain: String,
     /// The seed.
     pub seed: u64,
     /// The stage.
     pub stage: usize,
-    /// Training time.
+    /// Cells of an epoch.
+    pub cells: usize,
+    /// Wall time of training; unknown where it was interrupted.
     #[serde(deserialize_with = "rows::number")]
     pub seconds: Option<f64>,
-    /// Training speed.
+    /// Time of all threads.
     #[serde(deserialize_with = "rows::number")]
-    pub cells_per_second: Option<f64>,
+    pub processor_seconds: Option<f64>,
+    /// Cells whose counts are kept for later stages.
+    pub kept_cells: usize,
+    /// Bytes that are kept for later stages besides the model.
+    pub kept_bytes: usize,
 }
 
-/// Reads `timing.csv`.
-pub fn read_timing(path: &Path) -> Result<Vec<Timing>> {
+/// Reads `costs.csv`.
+pub fn read_costs(path: &Path) -> Result<Vec<Cost>> {
     rows::read(path, |row| Ok(Some(row)))
 }
