@@ -1,7 +1,8 @@
 //! What a run still has to do, and how long that will take.
 //!
 //! A stage that another seed has trained takes as long again. Before that, its cells times the seconds of a cell of
-//! this run's stages, or of a few steps that are timed on the run's own data; what a method adds is then a guess.
+//! this run's stages, or of a few steps that are timed on the run's own data; what a method adds is then a guess. The
+//! evaluation counts passes of cells through the models only: no probes, no drift.
 
 use crate::batch::{Example, Origin, draw_cells, into_parts, step_parts};
 use crate::checkpoint;
