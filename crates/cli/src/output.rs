@@ -30,7 +30,12 @@ impl Output {
             ProgressStyle::Auto if std::io::stderr().is_terminal() => bars(),
             ProgressStyle::Auto => Box::new(crate::progress::Lines::default()),
         };
-        Self { quiet: args.quiet, coloured: in_colour(std::io::stdout().is_terminal()), progress, unwritten: OnceCell::new() }
+        Self {
+            quiet: args.quiet,
+            coloured: in_colour(std::io::stdout().is_terminal()),
+            progress,
+            unwritten: OnceCell::new(),
+        }
     }
 
     /// Where progress goes.

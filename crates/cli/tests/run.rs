@@ -79,7 +79,12 @@ fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     let train = |out: &Path| {
         let mut command = genil();
-        command.arg("train").arg(&settings).arg("--out").arg(out).args(["--save-every", "0", "--tensorboard", "--quiet"]);
+        command.arg("train").arg(&settings).arg("--out").arg(out).args([
+            "--save-every",
+            "0",
+            "--tensorboard",
+            "--quiet",
+        ]);
         command.stderr(Stdio::null());
         command
     };

@@ -235,8 +235,11 @@ pub fn read_memory(folder: &Path) -> Result<Memory> {
     let mut memory = Memory::default();
     let notes = folder.join(MEMORY_NOTES);
     if notes.is_file() {
-        memory.notes = serde_json::from_str(&files::read_text(&notes)?)
-            .map_err(|e| Error::new(format!("the method's memory cannot be read: {e}")).at_path(&notes))?;
+        memory.notes = serde_json::from_str(&files::read_text(&notes)?).map_err(|e| {
+            Error::new(format!("the method's memory cannot be read: {e}"))
+                .at_path(&notes)
+                .help("delete the folder of this stage and train it again")
+        })?;
     }
     let tensors = folder.join(MEMORY_TENSORS);
     if tensors.is_file() {

@@ -47,13 +47,14 @@ impl Run {
     /// `settings` name now.
     ///
     /// # Errors
-    /// When the folder holds models that were trained with other settings or on another plan, or another process
-    /// works on it.
+    /// When the folder holds models that were trained with other settings or on another plan, another process
+    /// works on it, or its `costs.csv` is a link that may lead elsewhere.
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
         // A plan that cannot be used leaves no folder behind.
         Stages::open(&settings.plan)?;
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
+        files::refuse_link(&folder.join(costs::FILE))?;
         files::remove_partial(folder)?;
         let run = Self { lock: Some(lock), ..Self::look_at(folder, settings)? };
         run.write_cards()?;

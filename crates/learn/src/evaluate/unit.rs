@@ -78,7 +78,8 @@ fn read_present(run: &Run, unit: (u64, &str, usize)) -> Result<Option<Vec<SetSco
     // A baseline has the figures of the next set only.
     let (_, method, stage) = unit;
     let expected = if method == UNTRAINED { stage + 1..stage + 2 } else { 0..run.stages.last() + 1 };
-    let sound = scores.sets.iter().map(|it| it.set).eq(expected) && scores.sets.iter().all(|it| it.are_of(run));
+    let sound =
+        scores.sets.iter().map(|it| it.set).eq(expected) && scores.sets.iter().all(|it| it.are_of(run));
     Ok((sound && scores.of == fingerprint(run, unit)?).then_some(scores.sets))
 }
 

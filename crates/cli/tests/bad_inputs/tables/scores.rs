@@ -1,7 +1,7 @@
 //! A run folder, as `evaluate`, `report` and `inspect` read it.
 
 use crate::world::World;
-use crate::{Case, fine, refused};
+use crate::{Case, fine, mended, refused};
 use serde_json::json;
 
 const EVALUATE: &str = "evaluate run";
@@ -66,36 +66,21 @@ pub const CASES: &[Case] = &[
         &["stage 1", "not trained yet", "genil train"],
     ),
     refused("a run that was not measured", |_| (), "report half", &["half", "scores.csv", "genil evaluate"]),
-    refused(
-        "half of the figures of a model",
-        |w| w.cut(SCORES, 0.5),
-        EVALUATE,
-        &["scores.json", "delete this file"],
-    ),
-    refused("no list of figures", |w| w.write(SCORES, "{}"), EVALUATE, &["scores.json", "delete this file"]),
-    refused(
-        "figures of too few sets",
-        |w| w.write(SCORES, "[]"),
-        EVALUATE,
-        &["scores.json", "delete this file"],
-    ),
-    refused(
-        "figures of the set 2^60",
-        |w| w.json(SCORES, "/0/set", json!(1u64 << 60)),
-        EVALUATE,
-        &["scores.json", "delete this file"],
-    ),
-    refused(
+    mended("half of the figures of a model", |w| w.cut(SCORES, 0.5), EVALUATE, &[]),
+    mended("no figures", |w| w.write(SCORES, "{}"), EVALUATE, &[]),
+    mended("figures of too few sets", |w| w.json(SCORES, "/sets", json!([])), EVALUATE, &[]),
+    mended("figures of the set 2^60", |w| w.json(SCORES, "/sets/0/set", json!(1u64 << 60)), EVALUATE, &[]),
+    mended(
         "figures of the gene 4 thousand million",
-        |w| w.json(SCORES, "/0/genes/0/0", json!(u32::MAX)),
+        |w| w.json(SCORES, "/sets/0/genes/0/0", json!(u32::MAX)),
         EVALUATE,
-        &["scores.json", "delete this file"],
+        &[],
     ),
-    refused(
+    mended(
         "figures without weights",
-        |w| w.json(SCORES, "/0/metrics/mse/weights", json!([])),
+        |w| w.json(SCORES, "/sets/0/metrics/mse/weights", json!([])),
         EVALUATE,
-        &["scores.json", "delete this file"],
+        &[],
     ),
     refused("empty scores", |w| w.write("run/scores.csv", ""), REPORT, &["scores.csv", "evaluate"]),
     refused(
@@ -232,6 +217,13 @@ pub const CASES: &[Case] = &[
         |w| w.link_out("half/models/seed-0/shared/stage-1/events.jsonl"),
         "train half",
         &["events.jsonl", "link"],
+    ),
+    #[cfg(unix)]
+    refused(
+        "costs that lead out of the folder",
+        |w| w.link_out("half/costs.csv"),
+        "train half",
+        &["costs.csv", "link"],
     ),
     #[cfg(unix)]
     refused("a lock that leads out of the folder", |w| w.link_out("run/.lock"), EVALUATE, &[".lock", "link"]),
