@@ -286,7 +286,7 @@ impl Run {
             .help("run 'genil train' on this folder's run.toml first: it goes on where it stopped"));
         }
         let (card, parameters) = checkpoint::read_model(&folder)?;
-        if card.settings != self.chain_fingerprint(name, stage)? {
+        if card.plan != self.plan_hash || card.settings != self.chain_fingerprint(name, stage)? {
             return Err(Error::new("this model was trained with another plan or other settings")
                 .at_path(&folder)
                 .help(ANEW));

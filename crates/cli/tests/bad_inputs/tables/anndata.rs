@@ -40,10 +40,10 @@ pub const CASES: &[Case] = &[
     refused("an HDF5 file of something else", |w| w.rename("var"), PLAIN, &["neither AnnData", "obs"]),
     refused("no matrix", |w| w.anndata(|a| a.matrix = "Y"), IMPORT, &["no matrix 'X'", "cells.h5ad"]),
     refused(
-        "a folder that is no 10x folder",
+        "a folder of an empty text",
         |w| w.write("empty/x", ""),
         "import empty --out new.store",
-        &["matrix.mtx"],
+        &["no gene", "empty"],
     ),
     refused("2^60 rows", |w| w.lengthen(13), PLAIN, &["indptr", "more than the file can hold"]),
     refused("2^60 cells", |w| w.lengthen(12), PLAIN, &["obs/_index", "more than the file can hold"]),

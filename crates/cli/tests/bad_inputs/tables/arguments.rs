@@ -12,7 +12,7 @@ pub const CASES: &[Case] = &[
     wrong("no seeds", "demo --seeds 0 --out new", &["--seeds"]),
     wrong("2^60 seeds", "demo --seeds 1152921504606846976 --out new", &["--seeds"]),
     wrong("progress of an unknown kind", "inspect run --progress fast", &["fast", "json"]),
-    wrong("nothing to measure", "bench", &["step"]),
+    wrong("nothing to measure", "bench", &["BENCH.TOML"]),
     refused(
         "2^60 threads",
         |_| (),

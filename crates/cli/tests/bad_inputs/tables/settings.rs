@@ -187,15 +187,6 @@ pub const CASES: &[Case] = &[
         &["run", "another plan", "--out"],
     ),
     stopped(
-        "a rate that diverges",
-        |w| {
-            w.settings("learning_rate = 2e-3", "learning_rate = 0.999");
-            w.settings("epochs = 1", "epochs = 400")
-        },
-        TRAIN,
-        &["diverged", "learning_rate", "seed 0"],
-    ),
-    stopped(
         "agreement that is too heavy",
         |w| w.settings("{ method = 'finetune' }", "{ method = 'distill', lambda = 1e300 }"),
         TRAIN,
