@@ -21,11 +21,11 @@ check:
 bench:
     cargo run --release --bin genil -- bench step
 
-# The engine beside PyTorch, in turn in one run; makes its own Python environment.
-bench-engine:
+# The engine beside PyTorch, in turn; makes its own Python environment. Some rows: just bench-engine --rows 1 3
+bench-engine *rows:
     python3 -m venv .venv && .venv/bin/pip install --quiet torch numpy safetensors
-    cargo build --release -p genil-engine --example bench_step
-    .venv/bin/python tools/bench/engine.py target/release/examples/bench_step --json engine.json
+    cargo build --release -p genil-engine -p genil-data --examples
+    .venv/bin/python tools/bench/engine.py --json engine.json {{rows}}
 
 # Golden values of the engine from PyTorch, anew.
 golden:

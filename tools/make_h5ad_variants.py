@@ -3,7 +3,7 @@
     python tools/make_h5ad_variants.py crates/import/tests/data
 
 Each variant is a gzipped file (HDF5 spends most of a small file on empty space) or a folder;
-`expected.json` has what every one of them must be read as. Needs anndata, h5py and scipy.
+`expected.json` has what every one of them must be read as. Needs anndata, h5py, hdf5plugin and scipy.
 """
 
 import gzip
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import anndata as ad
 import h5py
+import hdf5plugin
 import numpy as np
 import pandas as pd
 import scipy.io
@@ -76,6 +77,10 @@ def sparse_as(**how):
             replace(file, f"X/{name}", file[f"X/{name}"][:], **how)
 
     return change
+
+
+def dense_as(**how):
+    return lambda file: replace(file, "X", file["X"][:], **how)
 
 
 def big_endian(file: h5py.File) -> None:
@@ -185,6 +190,12 @@ def main(folder: Path) -> None:
         "csr_gzip": (data(csr), dict(compression="gzip"), None),
         "csr_lzf": (data(csr), dict(compression="lzf"), None),
         "csc_uint16": (data(csc.astype("uint16")), dict(compression="gzip"), None),
+        "csr_zstd": (data(csr), dict(hdf5plugin.Zstd(clevel=3)), None),
+        # Blosc crashes on texts of variable length, so only the matrix is packed.
+        "csr_blosc": (data(csr), {}, sparse_as(**hdf5plugin.Blosc(cname="lz4", shuffle=1), chunks=(7,))),
+        "csc_blosc": (data(csc), {}, sparse_as(**hdf5plugin.Blosc(cname="zstd", shuffle=2), chunks=(9,))),
+        "dense_blosc": (data(COUNTS), {}, dense_as(**hdf5plugin.Blosc(cname="blosclz", shuffle=1), chunks=(5, 4))),
+        "csr_lz4": (data(csr), dict(hdf5plugin.LZ4()), None),
         "csr_int64": (data(csr.astype("int64")), {}, None),
         "csr_shuffle": (data(csr), {}, sparse_as(compression="gzip", shuffle=True, chunks=(7,))),
         "csr_fletcher": (data(csr), {}, sparse_as(fletcher32=True, chunks=(5,))),
@@ -209,6 +220,9 @@ def main(folder: Path) -> None:
         with h5py.File(latest, "w", libver="latest") as file:
             ad.io.write_elem(file, "/", data(csr))
         pack(latest, folder)
+        path = Path(scratch) / "packed.h5ad"
+        packed(path)
+        pack(path, folder)
         for version in (2, 3):
             path = Path(scratch) / f"tenx_v{version}.h5"
             tenx(path, version)
@@ -222,6 +236,31 @@ def main(folder: Path) -> None:
     columns["cluster"] = [str(v) for v in columns["cluster"]]
     expected = dict(cells=NAMES, genes=SYMBOLS, ensembl=ENSEMBL, counts=COUNTS.astype(int).tolist(), columns=columns)
     (folder / "expected.json").write_text(json.dumps(expected, default=int, ensure_ascii=False) + "\n")
+
+
+PACKED = 4000
+
+
+def packed(path: Path) -> None:
+    """Many cells whose annotations, all of the same numbers, are packed by one plugin each: real blocks and streams."""
+    n = np.arange(PACKED, dtype="int64")
+    numbers = (n * n % 251 + n // 100 * 1000).astype("float64")
+    plugins = {"zstd": hdf5plugin.Zstd(clevel=9), "lz4": hdf5plugin.LZ4()}
+    for codec in ("blosclz", "lz4", "lz4hc", "zlib", "zstd"):
+        for shuffle in (0, 1, 2):
+            plugins[f"blosc_{codec}_{shuffle}"] = hdf5plugin.Blosc(cname=codec, clevel=5, shuffle=shuffle)
+    names = [f"c{i}" for i in range(PACKED)]
+    obs = pd.DataFrame({name: numbers for name in plugins} | {"text": names}, index=pd.Index(names))
+    ad.AnnData(sp.csr_matrix((PACKED, 1), dtype="float32"), obs=obs, var=pd.DataFrame(index=["G"])).write_h5ad(path)
+    kinds = ["float64", "float32", "int32", "int64", "uint32", ">i4"]
+
+    def change(file: h5py.File) -> None:
+        for i, (name, plugin) in enumerate(plugins.items()):
+            replace(file, f"obs/{name}", numbers.astype(kinds[i % len(kinds)]), chunks=(3000,), **dict(plugin))
+        replace(file, "obs/text", np.array(names, dtype=object), dtype=h5py.string_dtype(), chunks=(3000,),
+                **dict(hdf5plugin.Zstd()))
+
+    twist(path, change)
 
 
 def pack(path: Path, folder: Path) -> None:

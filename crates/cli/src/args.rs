@@ -61,6 +61,10 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Write tables, figures and one HTML page of a run.
     Report(ReportArgs),
+    /// Compare the names of a file's genes with those that a model knows.
+    Check(CheckArgs),
+    /// Write what a model makes of the cells of a file, or of its genes: embeddings.
+    Embed(EmbedArgs),
     /// Say in plain words what a store, plan, model or run is.
     Inspect(InspectArgs),
     /// Run methods × seeds × settings in one go; or measure the engine ('bench step').
@@ -92,12 +96,14 @@ Examples:
   genil import pbmc3k.h5ad --out pbmc3k.store
   genil import a.h5ad b.h5ad filtered_feature_bc_matrix/ --out all.store
   genil import corpus.h5ad --out corpus.store --measured presence.tsv.gz:dataset
+  genil import counts.csv.gz --annotations cells.csv --out counts.store
   genil import reviews/ --out reviews.store      words as genes: reviews/LABEL/*.txt
 
 --measured TABLE:COLUMN tells which genes were measured for which cells: a table of genes × groups with 0 and 1,
 and the annotation column that names each cell's group. Without it a file's genes are measured for all its cells.")]
 pub struct ImportArgs {
-    /// .h5ad files, 10x .h5 files or matrix folders, or bags of words: folders of .txt, docword.NAME.txt, .svmlight.
+    /// .h5ad files, 10x .h5 files or matrix folders, .parquet, text tables, or bags of words: folders of .txt,
+    /// docword.NAME.txt, .svmlight; docs/formats.md has them all.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The store to write.
@@ -109,6 +115,12 @@ pub struct ImportArgs {
     /// Which genes were measured for which cells.
     #[arg(long, value_name = "TABLE:COLUMN")]
     pub measured: Option<String>,
+    /// A text table with annotations of the cells: the first field is a cell's id.
+    #[arg(long, value_name = "TABLE")]
+    pub annotations: Option<PathBuf>,
+    /// Where the genes of a text table are [default: found out by their names].
+    #[arg(long, value_enum, value_name = "PLACE")]
+    pub genes_in: Option<GenesPlace>,
     /// Genes are the same when their Ensembl ids are, not their symbols.
     #[arg(long)]
     pub by_ensembl: bool,
@@ -118,6 +130,15 @@ pub struct ImportArgs {
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where the genes of a text table are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GenesPlace {
+    /// A gene a line.
+    Rows,
+    /// A gene a column.
+    Columns,
 }
 
 /// `genil plan`
@@ -255,6 +276,67 @@ pub struct ReportArgs {
     #[arg(long, value_name = "HTML")]
     pub out: Option<PathBuf>,
     /// Print what was written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil check`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  genil check pbmc3k.h5ad --model runs/run/models/seed-0/shared/stage-1
+  genil check pbmc3k.h5ad --model corpus.store --hgnc hgnc_complete_set.txt --json
+
+Says how many genes meet, and why others do not: aliases and previous symbols (by HGNC's table), dates made by
+spreadsheets, mouse genes, Ensembl ids, names with something around them, duplicates; the rest is new to the model.")]
+pub struct CheckArgs {
+    /// The genes: any file that 'genil import' reads, a store, or a list (.txt, a gene a line).
+    #[arg(value_name = "DATA")]
+    pub data: PathBuf,
+    /// What knows genes: the folder of a finished stage, a store, or a list.
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// HGNC's table of symbols, maybe gzipped (genenames.org: 'complete set').
+    #[arg(long, value_name = "TABLE")]
+    pub hgnc: Option<PathBuf>,
+    /// Print the diagnosis as JSON, with all names to change.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `genil embed`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  genil embed pbmc3k.h5ad --model runs/run/models/seed-0/shared/stage-1 --out pbmc3k-genil.h5ad
+  genil embed filtered_feature_bc_matrix/ --model MODEL --out cells.parquet
+  genil embed --model MODEL --genes genes.csv
+
+The file need not be in any plan: its genes are found by their names, as 'genil check' shows. OUT.h5ad is a copy of
+the file with obsm['X_genil']; scanpy goes on from there: sc.pp.neighbors(adata, use_rep='X_genil').")]
+pub struct EmbedArgs {
+    /// The cells: any file or folder that 'genil import' reads; an .h5ad file where OUT is one.
+    #[arg(value_name = "FILE", requires = "out", required_unless_present = "genes")]
+    pub file: Option<PathBuf>,
+    /// The model: the folder of a finished stage.
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// Where the embeddings go: a copy of the file (.h5ad), or a table (.csv, .parquet).
+    #[arg(long, value_name = "OUT", requires = "file")]
+    pub out: Option<PathBuf>,
+    /// The name of the embedding in obsm.
+    #[arg(long, value_name = "KEY", default_value = "X_genil")]
+    pub key: String,
+    /// Take the counts from this layer of an .h5ad file (`raw` for raw/X) [default: where whole numbers are].
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+    /// Write the embeddings of the model's genes to this table (.csv, .parquet).
+    #[arg(long, value_name = "TABLE")]
+    pub genes: Option<PathBuf>,
+    /// Write over files that are already there.
+    #[arg(long)]
+    pub replace: bool,
+    /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -33,6 +33,8 @@ fn run(command: &Command, output: &Output) -> genil_base::Result<()> {
         Command::Train(args) => commands::train::run(args, output),
         Command::Evaluate(args) => commands::evaluate::run(args, output),
         Command::Report(args) => commands::report::run(args, output),
+        Command::Check(args) => commands::check::run(args, output),
+        Command::Embed(args) => commands::embed::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, output),
         Command::Bench(args) => commands::bench::run(args, output),
     }

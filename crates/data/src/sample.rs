@@ -5,7 +5,8 @@
 //! each position masked with probability 0.40. All draws are functions of a key and the gene's token,
 //! so they do not depend on the order of the genes, the batch or the thread.
 
-use crate::{CellRef, GenePartition, Store};
+use crate::partition::NONE;
+use crate::{Cell, CellRef, GenePartition, Store};
 use genil_base::random::Key;
 use genil_base::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -142,24 +143,45 @@ pub fn draw(
 ) -> CellTokens {
     let raw = stores[usize::from(cell.store)].cell(cell.row as usize);
     let map = partition.map(usize::from(cell.store));
-    let total = match sampling.transform {
-        Transform::Log1pCp10k => raw.values.iter().sum::<f32>(),
-        Transform::Log1p | Transform::AsIs => 1.0,
-    };
     let ranges = shown.ranges(partition);
-    let mut genes = Vec::with_capacity(raw.genes.len());
-    for (&gene, &count) in raw.genes.iter().zip(raw.values) {
-        let token = map[gene as usize];
-        if ranges.iter().any(|range| range.contains(&token)) {
-            genes.push((token, sampling.transform.value(count, total)));
-        }
-    }
-
+    let shows = |token| ranges.iter().any(|range| range.contains(&token));
+    let genes = values_of(raw, map, sampling.transform, shows);
     let first = |token: u32| match masking {
         Masking::GenesOf(stage) | Masking::RandomFirst(stage) => partition.stage_of(token) == stage,
         Masking::Nothing | Masking::Random | Masking::RandomOf(_) => false,
     };
     tokens_of(genes, partition, sampling, (masking, first), key.with(cell.id()))
+}
+
+/// The tokens of a cell that is in no plan, none masked. `map` has the token of each of its genes, or [`NONE`];
+/// `key` names the draw and the cell.
+pub fn draw_unplanned(raw: Cell<'_>, map: &[u32], sampling: &Sampling, key: Key) -> CellTokens {
+    let mut genes = values_of(raw, map, sampling.transform, |token| token != NONE);
+    keep_at_most(&mut genes, sampling.max_genes, key, |_| false);
+    genes.sort_unstable_by_key(|&(token, _)| token);
+    let (tokens, values) = genes.into_iter().unzip();
+    CellTokens { tokens, values, masked: Vec::new() }
+}
+
+/// The tokens of a cell that are shown, with the values that the model sees.
+fn values_of(
+    raw: Cell<'_>,
+    map: &[u32],
+    transform: Transform,
+    shows: impl Fn(u32) -> bool,
+) -> Vec<(u32, f32)> {
+    let total = match transform {
+        Transform::Log1pCp10k => raw.values.iter().sum::<f32>(),
+        Transform::Log1p | Transform::AsIs => 1.0,
+    };
+    let mut genes = Vec::with_capacity(raw.genes.len());
+    for (&gene, &count) in raw.genes.iter().zip(raw.values) {
+        let token = map[gene as usize];
+        if shows(token) {
+            genes.push((token, transform.value(count, total)));
+        }
+    }
+    genes
 }
 
 /// The tokens of a cell whose shown genes and values are known, in any order: at most `S` of them, those that come

@@ -244,7 +244,8 @@ mod tests {
         let report = bench_step(&settings).unwrap();
         assert_eq!((report.step_seconds.len(), report.threads), (2, 2));
         assert!(report.loss.is_finite() && report.cells_per_second > 0.0 && report.buffer_bytes > 0);
-        assert!(report.share_of_peak > 0.0 && report.share_of_peak < 1.0, "{report:?}");
+        // On a busy machine the peak, measured at another moment, may be below what a step reached.
+        assert!(report.share_of_peak > 0.0 && report.share_of_peak.is_finite(), "{report:?}");
         let forward = bench_step(&BenchSettings { forward_only: true, ..settings }).unwrap();
         assert!(forward.flop < report.flop / 2.9);
     }

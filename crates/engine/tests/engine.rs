@@ -26,17 +26,81 @@ fn bits(tensors: &Tensors) -> Vec<u32> {
 
 #[test]
 fn a_training_run_gives_the_same_bits_with_any_number_of_threads() {
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let mut engine = CpuEngine::new(SMALL, 80, 3).unwrap();
-            train(&mut engine, 0, 4);
-            bits(engine.parameters())
-        })
+    for precision in [Precision::F32, Precision::Bf16] {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut engine = CpuEngine::new(ModelConfig { precision, ..SMALL }, 80, 3).ok()?;
+                train(&mut engine, 0, 4);
+                Some(bits(engine.parameters()))
+            })
+        };
+        let Some(one) = run(1) else { continue };
+        for threads in [2, 3, 5, 8] {
+            assert!(run(threads).as_ref() == Some(&one), "{threads} threads, {precision:?}");
+        }
+    }
+}
+
+#[test]
+fn bf16_is_near_f32_or_says_what_the_processor_lacks() {
+    let config = ModelConfig { precision: Precision::Bf16, ..SMALL };
+    let mut half = match CpuEngine::new(config, 80, 3) {
+        Ok(engine) => engine,
+        Err(error) => return assert!(error.what().contains("AVX-512 BF16"), "{error}"),
     };
-    let one = run(1);
-    for threads in [2, 3, 5, 8] {
-        assert!(run(threads) == one, "{threads} threads");
+    let mut whole = CpuEngine::new(SMALL, 80, 3).unwrap();
+    let batch = batch(&[130, 1, 57], 80, 0.4, 1);
+    let [half_says, whole_says] = [&mut half, &mut whole].map(|e| e.forward(&batch, key(0)).unwrap().clone());
+    let close = |a: &[f32], b: &[f32], bound: f32| {
+        let largest = b.iter().fold(1e-6f32, |m, x| m.max(x.abs()));
+        let apart = a.iter().zip(b).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / largest;
+        assert!(apart > 0.0 && apart < bound, "{apart}");
+    };
+    close(&half_says.value, &whole_says.value, 0.03);
+    close(&half_says.embedding, &whole_says.embedding, 0.03);
+    half.backward(&squared_error(&half_says)).unwrap();
+    whole.backward(&squared_error(&whole_says)).unwrap();
+    let all = |e: &CpuEngine| e.gradients().iter().flat_map(|t| t.data.clone()).collect::<Vec<f32>>();
+    let (a, b) = (all(&half), all(&whole));
+    let length = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x * x)).sum::<f64>().sqrt();
+    let apart = length(&mut a.iter().zip(&b).map(|(a, b)| a - b)) / length(&mut b.iter().copied());
+    assert!(apart > 0.0 && apart < 0.1, "{apart}");
+    let scalar = half.with_instructions(Instructions::Scalar).err().unwrap();
+    assert!(scalar.what().contains("AVX-512 BF16"));
+}
+
+#[test]
+fn rows_that_no_output_is_read_from_may_be_left_out() {
+    // Asked for everywhere, the last layer computes every row; asked for at some, only those.
+    let config = ModelConfig { layers: 3, ..SMALL };
+    let some = batch(&[70, 1, 20], 80, 0.3, 1);
+    let mut all = some.clone();
+    all.asked = (0..all.tokens.len() as u32).collect();
+    let places: Vec<usize> = some.asked.iter().map(|&p| p as usize).collect();
+    let [mut left_out, mut full] = [1, 1].map(|seed| model(&config, 80, seed));
+    let few = left_out.forward(&some, key(0)).unwrap().clone();
+    let many = full.forward(&all, key(0)).unwrap().clone();
+    assert_eq!(few.embedding, many.embedding);
+    assert_eq!(few.value, places.iter().map(|&p| many.value[p]).collect::<Vec<_>>());
+    assert_eq!(few.cell_value, places.iter().map(|&p| many.cell_value[p]).collect::<Vec<_>>());
+    let given = gradients(&few, 1);
+    let spread = |few: &[f32]| {
+        let mut many = vec![0.0; all.asked.len()];
+        places.iter().zip(few).for_each(|(&p, &g)| many[p] = g);
+        many
+    };
+    let spread = OutputGradients {
+        value: spread(&given.value),
+        cell_value: spread(&given.cell_value),
+        ..given.clone()
+    };
+    left_out.backward(&given).unwrap();
+    full.backward(&spread).unwrap();
+    for (a, b) in left_out.gradients().iter().zip(full.gradients().iter()) {
+        let largest = b.data.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
+        let apart = a.data.iter().zip(&b.data).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(apart <= 1e-6 * largest, "{}: {apart:e} of {largest:e}", a.name);
     }
 }
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it cannot read.
 
 use genil_base::random::{Key, Purpose};
-use genil_engine::{Batch, CpuEngine, Engine, ModelConfig, OutputGradients, Tensor, Tensors};
+use genil_engine::{Batch, CpuEngine, Engine, Instructions, ModelConfig, OutputGradients, Tensor, Tensors};
 use safetensors::SafeTensors;
 
 const TOLERANCE: f64 = 2e-5;
@@ -70,9 +70,18 @@ fn distance(ours: &[f32], theirs: &[f32]) -> f64 {
     differences.fold(0.0, f64::max) / largest
 }
 
+/// With each kind of instructions that the processor has.
 fn check(name: &str) {
+    for instructions in [Instructions::Avx512, Instructions::Avx2, Instructions::Scalar] {
+        let engine = CpuEngine::new(Golden::read(name).config, 3, 0).unwrap();
+        if let Ok(engine) = engine.with_instructions(instructions) {
+            check_engine(name, engine);
+        }
+    }
+}
+
+fn check_engine(name: &str, mut engine: CpuEngine) {
     let golden = Golden::read(name);
-    let mut engine = CpuEngine::new(golden.config.clone(), 3, 0).unwrap();
     engine.restore(golden.parameters(), None).unwrap();
     let outputs = engine.forward(&golden.batch(), Key::new(0, Purpose::Dropout)).unwrap().clone();
     let close = |what: &str, ours: &[f32], theirs: &[f32]| {

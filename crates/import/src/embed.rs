@@ -1,11 +1,10 @@
 //! AnnData out: a copy of a file with cell embeddings in `obsm`.
 
+use crate::beside::Beside;
 use crate::frame::Frame;
 use crate::hdf5::Hdf5;
-use genil_base::files::parent;
 use genil_base::{Error, Result};
 use hdf5_pure::{AttrValue, DatasetBuilder, File};
-use std::fs;
 use std::path::Path;
 
 /// Copies the AnnData file `input` to `out` and writes `rows` to `obsm/KEY` there: `d` numbers for
@@ -16,7 +15,27 @@ use std::path::Path;
 /// When `input` is not AnnData, when `rows` does not have `d` numbers for each of its cells, when
 /// `out` is `input`, or when the disk is full.
 pub fn write_embedding(input: &Path, out: &Path, key: &str, rows: &[f32], d: usize) -> Result<()> {
-    check_cells(input, rows.len(), d)?;
+    let cells = check_embedding(input, out, key)?;
+    if d == 0 || cells.checked_mul(d) != Some(rows.len()) {
+        return Err(Error::new(format!("{} numbers are not {d} for each of the {cells} cells", rows.len()))
+            .at_path(input)
+            .help("embed the cells of this very file"));
+    }
+    let beside = Beside::create(out)?;
+    beside.copy(input)?;
+    add(beside.path(), key, rows, d).map_err(|e| {
+        Error::new(format!("the embedding cannot be added: {e}"))
+            .at_path(input)
+            .help("write the file again with a current anndata: adata.write_h5ad(...)")
+    })?;
+    beside.finish()
+}
+
+/// Checks all that can be checked before the embeddings are there; the number of cells of `input`.
+///
+/// # Errors
+/// When `input` is not AnnData, `key` is no name, or `out` is `input`.
+pub fn check_embedding(input: &Path, out: &Path, key: &str) -> Result<usize> {
     if key.is_empty() || key.contains('/') {
         return Err(Error::new(format!("'{key}' is no name for an embedding")).help("such as X_genil"));
     }
@@ -25,42 +44,18 @@ pub fn write_embedding(input: &Path, out: &Path, key: &str, rows: &[f32], d: usi
     if same(input, out) {
         return Err(Error::new("the output is the input").at_path(out).help("name another file"));
     }
-    let folder = parent(out);
-    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-    let beside = tempfile::Builder::new()
-        .prefix(".genil-partial-")
-        .suffix(".h5ad")
-        .tempfile_in(folder)
-        .map_err(|e| Error::io("create a file in", folder, &e))?;
-    fs::copy(input, beside.path()).map_err(|e| Error::io("copy to", beside.path(), &e))?;
-    make_writable(beside.path()).map_err(|e| Error::io("write", beside.path(), &e))?;
-    add(beside.path(), key, rows, d).map_err(|e| {
-        Error::new(format!("the embedding cannot be added: {e}"))
+    if input.is_dir() {
+        return Err(Error::new("a folder cannot have an embedding added")
             .at_path(input)
-            .help("write the file again with a current anndata: adata.write_h5ad(...)")
-    })?;
-    beside.persist(out).map_err(|e| Error::io("write", out, &e.error))?;
-    Ok(())
-}
-
-fn check_cells(input: &Path, numbers: usize, d: usize) -> Result<()> {
-    let cells = Frame::read(&Hdf5::open(input)?, "obs").map_err(|e| e.at_path(input))?.index.len();
-    if d > 0 && cells.checked_mul(d) == Some(numbers) {
-        return Ok(());
+            .help("write the embeddings to a table: --out cells.csv or cells.parquet"));
     }
-    Err(Error::new(format!("{numbers} numbers are not {d} for each of the {cells} cells"))
-        .at_path(input)
-        .help("embed the cells of this very file"))
-}
-
-/// A copy has the permissions of what was copied, which may be read-only.
-fn make_writable(path: &Path) -> std::io::Result<()> {
-    let mut permissions = fs::metadata(path)?.permissions();
-    #[cfg(unix)]
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
-    #[cfg(not(unix))]
-    permissions.set_readonly(false);
-    fs::set_permissions(path, permissions)
+    let file = Hdf5::open(input)?;
+    if !file.has("obs") {
+        return Err(Error::new("the file is not AnnData: it has no 'obs'")
+            .at_path(input)
+            .help("write the embeddings to a table: --out cells.csv or cells.parquet"));
+    }
+    Ok(Frame::read(&file, "obs").map_err(|e| e.at_path(input))?.index.len())
 }
 
 fn add(path: &Path, key: &str, rows: &[f32], d: usize) -> std::result::Result<(), hdf5_pure::Error> {

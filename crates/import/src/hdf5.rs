@@ -1,6 +1,8 @@
 //! HDF5 files as this crate wants them: arrays read in windows by all cores, and errors that name
 //! the file and the place in it. The only file that knows the HDF5 library.
 
+use crate::elements::{self, Number};
+use crate::filters::Packed;
 use genil_base::{Error, Result};
 use hdf5_pure::{AttrValue, Dataset, Datatype, File, Group};
 use rayon::prelude::*;
@@ -18,6 +20,8 @@ const MOST_SHRINKING: u64 = 1100;
 /// An open HDF5 file.
 pub struct Hdf5 {
     file: File,
+    /// The same file, for what the library cannot unpack.
+    disk: std::fs::File,
     path: PathBuf,
     bytes: u64,
 }
@@ -30,6 +34,8 @@ pub fn is_hdf5(path: &Path) -> Result<bool> {
 /// A dataset of an HDF5 file.
 pub struct Array {
     dataset: Dataset,
+    /// Where a plugin has packed it.
+    packed: Option<Packed>,
     place: String,
     path: PathBuf,
     /// Lengths along each axis; empty for a single value.
@@ -46,11 +52,12 @@ impl Hdf5 {
                 "h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page",
             ));
         }
-        let file = open_shared(path, disk, bytes).map_err(|e| {
+        let again = disk.try_clone().map_err(|e| Error::io("open", path, &e))?;
+        let file = open_shared(path, again, bytes).map_err(|e| {
             Error::new(format!("{} cannot be read as HDF5: {e}", path.display()))
                 .help("the file may be cut short: compare its size with the original's, or copy it again")
         })?;
-        Ok(Self { file, path: path.to_owned(), bytes })
+        Ok(Self { file, disk, path: path.to_owned(), bytes })
     }
 
     /// Whether there is a dataset or a group at `place`.
@@ -86,7 +93,8 @@ impl Hdf5 {
         let dataset = self.file.dataset(place).map_err(|e| self.error(place, e))?;
         let shape = dataset.shape().map_err(|e| self.error(place, e))?;
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
-        Ok(Array { dataset, place: place.to_owned(), path: self.path.clone(), shape })
+        let packed = Packed::of(&dataset, &self.disk, self.bytes).map_err(|e| self.error(place, e))?;
+        Ok(Array { dataset, packed, place: place.to_owned(), path: self.path.clone(), shape })
     }
 
     /// The one-dimensional dataset at `place`, of a length that the file can hold.
@@ -139,7 +147,15 @@ fn open_shared(path: &Path, _: std::fs::File, _: u64) -> std::result::Result<Fil
 }
 
 fn cannot_read(path: &Path, place: &str, what: impl Display) -> Error {
-    Error::new(format!("'{place}' cannot be read: {what}")).at_path(path)
+    let what = what.to_string();
+    let error = Error::new(format!("'{place}' cannot be read: {what}")).at_path(path);
+    match what.to_lowercase().contains("filter") {
+        true => error.help(
+            "a plugin has packed it: write the file again with gzip, in Python with `import hdf5plugin, anndata`: \
+             anndata.read_h5ad(path).write_h5ad(other, compression='gzip')",
+        ),
+        false => error,
+    }
 }
 
 impl Array {
@@ -155,7 +171,7 @@ impl Array {
 
     /// Rows as `f32`, whatever the numeric type on disk, read by all cores.
     pub fn f32s(&self, rows: Range<usize>) -> Result<Vec<f32>> {
-        self.pieces(rows, |start, count| self.dataset.read_f32_rows(start, count))
+        self.numbers(rows, |start, count| self.dataset.read_f32_rows(start, count))
     }
 
     /// Rows as `f64`.
@@ -163,18 +179,18 @@ impl Array {
         if let Some(bytes) = self.enumeration(rows.clone())? {
             return Ok(bytes.into_iter().map(f64::from).collect());
         }
-        self.pieces(rows, |start, count| self.dataset.read_f64_rows(start, count))
+        self.numbers(rows, |start, count| self.dataset.read_f64_rows(start, count))
     }
 
     /// Rows as `i64`.
     pub fn i64s(&self, rows: Range<usize>) -> Result<Vec<i64>> {
-        self.pieces(rows, |start, count| self.dataset.read_i64_rows(start, count))
+        self.numbers(rows, |start, count| self.dataset.read_i64_rows(start, count))
     }
 
     /// Rows as indices below `limit`.
     pub fn indices(&self, rows: Range<usize>, limit: usize) -> Result<Vec<u32>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let indices = self.pieces(rows, |start, count| {
+        let indices = self.numbers(rows, |start, count| {
             // Read as `u32`, a negative index would come back as 0.
             Ok(if self.dataset.element_size()? <= 4 {
                 let of = |n: i32| u32::try_from(n).unwrap_or(u32::MAX);
@@ -200,7 +216,13 @@ impl Array {
 
     /// All rows as text, of fixed or variable length.
     pub fn texts(&self) -> Result<Vec<String>> {
-        self.dataset.read_string().map_err(|e| self.error(e))
+        match &self.packed {
+            None => self.dataset.read_string().map_err(|e| self.error(e)),
+            Some(packed) => packed
+                .rows(0..self.rows())
+                .and_then(|bytes| elements::texts(&bytes, &self.datatype()?, &packed.disk))
+                .map_err(|e| self.error(e)),
+        }
     }
 
     /// What one element is.
@@ -219,22 +241,45 @@ impl Array {
         if self.kind()? != Kind::Bool {
             return Ok(None);
         }
-        let raw = self.dataset.read_raw_rows(rows.start as u64, rows.len() as u64);
+        let raw = match &self.packed {
+            None => {
+                self.dataset.read_raw_rows(rows.start as u64, rows.len() as u64).map_err(|e| e.to_string())
+            }
+            Some(packed) => packed.rows(rows),
+        };
         raw.map(Some).map_err(|e| self.error(e))
+    }
+
+    fn datatype(&self) -> std::result::Result<Datatype, String> {
+        self.dataset.datatype().map_err(|e| e.to_string())
+    }
+
+    /// Rows as numbers: by the library, or from a chunk that a plugin has packed.
+    fn numbers<T: Number + Send>(
+        &self,
+        rows: Range<usize>,
+        read: impl Fn(u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error> + Sync,
+    ) -> Result<Vec<T>> {
+        let Some(packed) = &self.packed else {
+            return self
+                .pieces(rows, |part| read(part.start as u64, part.len() as u64).map_err(|e| e.to_string()));
+        };
+        let datatype = self.datatype().map_err(|e| self.error(e))?;
+        self.pieces(rows, |part| elements::numbers(&packed.rows(part)?, &datatype))
     }
 
     /// Reads `rows` in pieces by all cores; the result is in order and of the right length.
     fn pieces<T: Send + Copy>(
         &self,
         rows: Range<usize>,
-        read: impl Fn(u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error> + Sync,
+        read: impl Fn(Range<usize>) -> std::result::Result<Vec<T>, String> + Sync,
     ) -> Result<Vec<T>> {
         let width: usize = self.shape.iter().skip(1).product();
         let step = (PIECE / width.max(1)).max(1);
         let starts: Vec<usize> = rows.clone().step_by(step).collect();
         let parts: Vec<Vec<T>> = starts
             .into_par_iter()
-            .map(|start| read(start as u64, step.min(rows.end - start) as u64))
+            .map(|start| read(start..(start + step).min(rows.end)))
             .collect::<std::result::Result<_, _>>()
             .map_err(|e| self.error(e))?;
         let all: Vec<T> = parts.concat();

@@ -2,19 +2,30 @@
 //!
 //! An import goes through these parts, in this order:
 //!
-//! 1. `hdf5`, `text`: bytes on disk as arrays and lines;
+//! 1. `hdf5` (with `filters`, `blosc`, `elements` for what its library leaves packed), `text`: bytes on disk as
+//!    arrays and lines;
 //! 2. `frame`, `matrix` (with `transpose`, `triples`): the tables and matrices of a file;
-//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, a matrix-market folder `mtx`, or bags of words:
-//!    a folder of texts `words`, UCI's `uci`, `svmlight`;
+//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, a matrix-market folder `mtx`, a text table `table`, lists
+//!    of tokens in Parquet `tokens`, or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
+//!    `annotations`: a table of its cells;
 //! 4. `names`: which rows are the same gene; `measured`: which genes were measured where;
 //! 5. `merge`: one set of genes and of columns for all files;
-//! 6. `write`: cell by cell into the store;
+//! 6. `cells`: cell by cell; `write`: into the store;
 //! 7. `summary`: what was done.
 //!
-//! The other way: `embed` writes cell embeddings into a copy of an AnnData file.
+//! `file` gives the cells of one file without a store. The other way: `embed` writes cell embeddings into a copy of an AnnData file,
+//! `vectors` embeddings as a table; [`doctor`] compares names of genes.
 
 mod anndata;
+mod annotations;
+mod beside;
+mod blosc;
+mod cells;
+pub mod doctor;
+mod elements;
 mod embed;
+mod file;
+mod filters;
 mod frame;
 mod hdf5;
 mod matrix;
@@ -25,19 +36,26 @@ mod names;
 mod opened;
 mod summary;
 mod svmlight;
+mod table;
 mod tenx;
 mod text;
+mod tokens;
 mod transpose;
 mod triples;
 mod uci;
+mod vectors;
 mod words;
 mod write;
 
-pub use embed::write_embedding;
+pub use embed::{check_embedding, write_embedding};
+pub use file::CellFile;
 pub use summary::{FileSummary, Progress, Skipped, Summary};
+pub use table::GenesIn;
+pub use text::lines as read_lines;
+pub use vectors::VectorTable;
 
 use genil_base::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is imported, and how.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +71,10 @@ pub struct ImportOptions {
     /// A table of genes × groups that says which genes were measured, and the annotation column
     /// that has each cell's group. `None`: all genes of a file were measured in all its cells.
     pub measured: Option<(PathBuf, String)>,
+    /// Where the genes of a text table are. `None`: it is found out.
+    pub genes_in: Option<GenesIn>,
+    /// A text table with annotations of the cells, by their ids.
+    pub annotations: Option<PathBuf>,
     /// What makes two rows the same gene.
     pub genes_by: GenesBy,
     /// Whether a store that exists at `out` is replaced.
@@ -87,7 +109,8 @@ pub fn import(options: &ImportOptions, progress: &dyn Fn(Progress<'_>)) -> Resul
     }
     write::check_target(options)?;
     let counts = anndata::Counts::named(options.layer.as_deref());
-    let files = options.files.iter().map(|path| opened::open(path, &counts)).collect::<Result<Vec<_>>>()?;
+    let open = |path: &PathBuf| opened::open(path, &counts, options.genes_in);
+    let mut files = options.files.iter().map(open).collect::<Result<Vec<_>>>()?;
     for (opened, path) in files.iter().zip(&options.files) {
         let none = match (opened.index.is_empty(), opened.genes.is_empty()) {
             (true, _) => "cell",
@@ -98,6 +121,31 @@ pub fn import(options: &ImportOptions, progress: &dyn Fn(Progress<'_>)) -> Resul
             .at_path(path)
             .help("name another file"));
     }
+    if let Some(path) = &options.annotations {
+        annotate(&mut files, path)?;
+    }
     let merged = merge::merge(files, options)?;
     write::write(merged, options, progress)
+}
+
+/// Adds the annotations of a table to the cells of all files.
+fn annotate(files: &mut [opened::Opened], path: &Path) -> Result<()> {
+    let table = annotations::Annotations::read(path)?;
+    let mut found = 0;
+    for file in &mut *files {
+        let here = table.annotate(file);
+        found += here;
+        if here < file.index.len() {
+            file.notes.push(format!("{} cells are not in the table of annotations", file.index.len() - here));
+        }
+    }
+    match found {
+        0 => {
+            let first = files.first().and_then(|file| file.index.first()).map_or("", String::as_str);
+            Err(Error::new("the table of annotations has none of the cells")
+                .at_path(path)
+                .help(format!("its first field must be a cell's id, such as '{first}'")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -5,7 +5,8 @@ use crate::frame::Values;
 use crate::hdf5::{self, Hdf5};
 use crate::matrix::Matrix;
 use crate::summary::Skipped;
-use crate::{mtx, svmlight, tenx, uci, words};
+use crate::table::{self, GenesIn};
+use crate::{mtx, svmlight, tenx, tokens, uci, words};
 use genil_base::{Error, Result};
 use genil_data::Gene;
 use std::path::{Path, PathBuf};
@@ -32,18 +33,23 @@ pub struct Opened {
     pub notes: Vec<String>,
 }
 
-/// Opens a file or folder of any kind that can be imported, by what it is and then by its name.
-pub fn open(path: &Path, counts: &Counts) -> Result<Opened> {
+/// Opens a file or folder of any kind that can be imported, by what it is and then by its name. `genes` says where
+/// the genes of a text table are.
+pub fn open(path: &Path, counts: &Counts, genes: Option<GenesIn>) -> Result<Opened> {
     if path.is_dir() {
-        return match mtx::is_matrix_folder(path) || !words::is_folder_of_texts(path)? {
-            true => mtx::open(path),
-            false => words::open(path),
+        return match () {
+            () if mtx::is_matrix_folder(path) => mtx::open(path),
+            () if tokens::is_parquet(path)? => tokens::open(path),
+            () if words::is_folder_of_texts(path)? => words::open(path),
+            () => mtx::open(path),
         };
     }
     if !hdf5::is_hdf5(path)? {
         return match () {
+            () if tokens::is_parquet(path)? => tokens::open(path),
             () if uci::is_bag_of_words(path) => uci::open(path),
             () if svmlight::is_svmlight(path) => svmlight::open(path),
+            () if table::is_table(path) => table::open(path, genes),
             () => Err(unknown(path)),
         };
     }
@@ -67,5 +73,4 @@ fn unknown(path: &Path) -> Error {
     }
 }
 
-const FORMS: &str =
-    ".h5ad, 10x .h5 and matrix folders; bags of words as folders of .txt, docword.NAME.txt or .svmlight";
+const FORMS: &str = ".h5ad, 10x .h5 and matrix folders, .parquet, tables (.csv, .tsv, .txt); bags of words as folders of .txt, docword.NAME.txt or .svmlight";

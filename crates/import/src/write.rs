@@ -1,8 +1,8 @@
 //! Cell by cell into the store, while the next slab is being read.
 
 use crate::ImportOptions;
+use crate::cells;
 use crate::frame::Values;
-use crate::matrix::Slab;
 use crate::merge::{Merged, Part};
 use crate::summary::{FileSummary, Progress, Summary};
 use crate::text::files_below;
@@ -12,7 +12,6 @@ use genil_data::{Annotation, Source, Store, StoreWriter};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 
 /// Refuses a target that cannot be, and a file that is named twice, before anything is read.
 pub fn check_target(options: &ImportOptions) -> Result<()> {
@@ -74,93 +73,22 @@ fn write_part(
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<usize> {
     let mut renamed = 0;
-    let mut cell = CellInTheMaking::new(part);
-    // One slab on its way: while its cells are written, the next one is read.
-    let (send, receive) = sync_channel::<Slab>(0);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(move || {
-            part.opened.matrix.visit(&mut |slab| {
-                send.send(slab).map_err(|_| Error::new("stopped because a cell could not be written"))
-            })
-        });
-        let written = receive.iter().try_for_each(|slab| {
-            for row in 0..slab.offsets.len() - 1 {
-                let number = slab.first + row;
-                let (id, is_new) = ids.unique(&part.opened.index[number]);
-                renamed += usize::from(is_new);
-                let range = slab.offsets[row]..slab.offsets[row + 1];
-                cell.fill(&slab.genes[range.clone()], &slab.values[range])
-                    .map_err(|e| e.at(format!("cell '{id}'")))?;
-                let annotations: Vec<_> =
-                    part.columns.iter().map(|values| annotation(values.as_ref(), number)).collect();
-                writer.push(&id, part.panels[number], &cell.genes, &cell.values, &annotations)?;
-            }
+    cells::visit(part, &mut |row, cell| {
+        let (id, is_new) = ids.unique(&part.opened.index[row]);
+        renamed += usize::from(is_new);
+        let annotations: Vec<_> =
+            part.columns.iter().map(|values| annotation(values.as_ref(), row)).collect();
+        writer.push(&id, part.panels[row], cell.genes, cell.values, &annotations)?;
+        if writer.cells().is_multiple_of(CELLS_A_REPORT) || writer.cells() == total {
             progress(Progress { file: &part.source, cells: writer.cells(), total });
-            Ok(())
-        });
-        // The reader waits for someone to take its slab: without a receiver it stops.
-        drop(receive);
-        let read = reader.join().unwrap_or_else(|_| Err(Error::new("reading stopped without a reason")));
-        written.and(read)
+        }
+        Ok(())
     })?;
     Ok(renamed)
 }
 
-/// The genes and values of one cell as the store wants them. The buffers serve for all cells.
-struct CellInTheMaking<'a> {
-    part: &'a Part,
-    entries: Vec<(u32, f32)>,
-    genes: Vec<u32>,
-    values: Vec<f32>,
-}
-
-impl<'a> CellInTheMaking<'a> {
-    fn new(part: &'a Part) -> Self {
-        Self { part, entries: Vec::new(), genes: Vec::new(), values: Vec::new() }
-    }
-
-    /// Takes over the entries of a row: ids of genes for columns, in order, rows of one gene joined,
-    /// zeros dropped.
-    fn fill(&mut self, columns: &[u32], values: &[f32]) -> Result<()> {
-        self.entries.clear();
-        for (&column, &value) in columns.iter().zip(values) {
-            let Some(id) = self.part.gene_ids[column as usize] else { continue };
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(self.refuse(column, value));
-            }
-            if value > 0.0 {
-                self.entries.push((id, value));
-            }
-        }
-        if !self.entries.is_sorted_by(|a, b| a.0 < b.0) {
-            self.entries.sort_by_key(|entry| entry.0);
-            let add = self.part.opened.counts;
-            self.entries.dedup_by(|next, kept| {
-                let same = next.0 == kept.0;
-                if same {
-                    kept.1 = if add { kept.1 + next.1 } else { kept.1.max(next.1) };
-                }
-                same
-            });
-        }
-        self.genes.clear();
-        self.values.clear();
-        self.genes.extend(self.entries.iter().map(|entry| entry.0));
-        self.values.extend(self.entries.iter().map(|entry| entry.1));
-        Ok(())
-    }
-
-    fn refuse(&self, column: u32, value: f32) -> Error {
-        let gene = self.part.opened.genes[column as usize].as_ref().map_or("", |gene| gene.symbol.as_str());
-        let taken = &self.part.opened.taken;
-        let (what, help) = if value < 0.0 && value.is_finite() {
-            ("negative", "these are not counts but scaled values; name the layer that has the counts")
-        } else {
-            ("not finite", "find where it comes from, or take it out; or name another layer")
-        };
-        Error::new(format!("the value {value} of the gene '{gene}' in {taken} is {what}")).help(help)
-    }
-}
+/// Cells between two reports of progress.
+const CELLS_A_REPORT: usize = 2048;
 
 fn annotation(values: Option<&Values>, row: usize) -> Annotation<'_> {
     match values {

@@ -41,11 +41,20 @@ pub fn embed_layers(
             draw(&stages.stores, &stages.partition, &settings.tokens, cell, what, evaluation_key())
         })
         .collect();
+    layers_of(engine, &drawn, settings.train.part_tokens)
+}
+
+/// `N × d`: the `<cls>` outputs of drawn cells, taken in parts of at most `part_tokens` tokens.
+pub fn embed_drawn(engine: &mut dyn Engine, drawn: &[CellTokens], part_tokens: usize) -> Result<Vec<f32>> {
+    Ok(layers_of(engine, drawn, part_tokens)?.pop().unwrap_or_default())
+}
+
+fn layers_of(engine: &mut dyn Engine, drawn: &[CellTokens], part_tokens: usize) -> Result<Vec<Vec<f32>>> {
     let (width, layers) = (engine.config().width, engine.config().layers);
-    let mut rows = vec![vec![0.0; cells.len() * width]; layers];
+    let mut rows = vec![vec![0.0; drawn.len() * width]; layers];
     // Cells without tokens are in no part.
-    let mut places = (0..cells.len()).filter(|&i| !drawn[i].tokens.is_empty());
-    for part in into_parts(&drawn, settings.train.part_tokens) {
+    let mut places = (0..drawn.len()).filter(|&i| !drawn[i].tokens.is_empty());
+    for part in into_parts(drawn, part_tokens) {
         let places: Vec<usize> = places.by_ref().take(part.batch.cells()).collect();
         let outputs = engine.predict(&part.batch)?;
         let of_layer = outputs.layers.chunks_exact(part.batch.cells() * width);

@@ -11,6 +11,7 @@
 //! * [`run`]: the folder and the order of stages, methods and seeds.
 //! * [`evaluate`]: what each gene set lost.
 //! * [`mod@bench`]: several runs in one go.
+//! * [`frozen`]: a finished model outside its run.
 
 pub mod batch;
 pub mod bench;
@@ -22,6 +23,7 @@ pub mod costs;
 pub mod embed;
 pub mod evaluate;
 pub mod events;
+pub mod frozen;
 pub mod method;
 pub mod progress;
 pub mod run;
@@ -31,6 +33,7 @@ pub mod tensorboard;
 pub mod train_stage;
 
 pub use bench::Bench;
+pub use frozen::Frozen;
 pub use progress::{Progress, Silent};
 pub use run::Run;
 pub use settings::RunSettings;

@@ -4,8 +4,12 @@ use crate::run::{Drift, Run};
 use genil_score::{Interval, over_seeds};
 use std::collections::BTreeMap;
 
-/// Parts that are measured layer by layer; the others are parts of the weights.
-const BY_LAYER: [&str; 2] = ["cls", "probe"];
+/// What is measured of the representations layer by layer, with names for people; all else is parts of the weights.
+pub const BY_LAYER: [(&str, &str); 3] = [
+    ("cka_held_out", "similarity on held-out cells (CKA)"),
+    ("cka_probe", "similarity on labelled cells (CKA)"),
+    ("accuracy", "accuracy of a linear probe"),
+];
 
 /// The line of one method: places on the axis and what was measured there.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +38,7 @@ pub fn by_layer(run: &Run, part: &str, set: usize) -> Vec<By> {
 /// a part are averaged, gene sets too.
 pub fn of_weights(run: &Run) -> (Vec<String>, Vec<By>) {
     let last = run.manifest.last();
-    let wanted = |d: &&Drift| !BY_LAYER.contains(&d.part.as_str()) && d.stage == last;
+    let wanted = |d: &&Drift| BY_LAYER.iter().all(|(part, _)| *part != d.part) && d.stage == last;
     let mut names: Vec<String> = Vec::new();
     for d in run.drift.iter().filter(wanted) {
         if !names.contains(&d.part) {

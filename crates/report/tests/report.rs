@@ -244,7 +244,7 @@ fn spoilt_files_are_named_with_the_place() {
             "finetune,0,1,lungs",
             &["the gene set 'lungs'", "embedding.csv, row 1"],
         ),
-        ("drift.csv", "cls,1,", "cls,one,", &["drift.csv", "line: 2"]),
+        ("drift.csv", "cka_probe,1,", "cka_probe,one,", &["drift.csv", "line: 2"]),
     ];
     for (file, from, to, words) in cases {
         let error = error(|run| replace(&run.join(file), from, to));

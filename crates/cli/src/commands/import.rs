@@ -1,9 +1,9 @@
 //! `genil import`
 
-use crate::args::ImportArgs;
+use crate::args::{GenesPlace, ImportArgs};
 use crate::output::Output;
 use genil_base::{Error, Result};
-use genil_import::{GenesBy, ImportOptions, Summary, import};
+use genil_import::{GenesBy, GenesIn, ImportOptions, Summary, import};
 use std::cell::Cell;
 use std::fmt::Write;
 
@@ -21,6 +21,11 @@ pub fn run(args: &ImportArgs, output: &Output) -> Result<()> {
         out: args.out.clone(),
         layer: args.layer.clone(),
         measured: measured.transpose()?,
+        genes_in: args.genes_in.map(|place| match place {
+            GenesPlace::Rows => GenesIn::Rows,
+            GenesPlace::Columns => GenesIn::Columns,
+        }),
+        annotations: args.annotations.clone(),
         genes_by: if args.by_ensembl { GenesBy::Ensembl } else { GenesBy::Symbol },
         replace: args.replace,
     };

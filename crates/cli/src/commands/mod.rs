@@ -2,7 +2,9 @@
 
 pub mod bench;
 pub mod bench_methods;
+pub mod check;
 pub mod demo;
+pub mod embed;
 pub mod evaluate;
 pub mod import;
 pub mod inspect;

@@ -6,7 +6,7 @@ use super::clock::Part;
 use super::embed::Embed;
 use super::heads::Heads;
 use super::layer::Layer;
-use super::linear::{BLOCK, weight_gradients};
+use super::linear::{BLOCK, Direction, weight_gradients};
 use super::{CpuEngine, rowwise};
 use crate::adam::Adam;
 use crate::dropout::{Dropout, Site};
@@ -26,11 +26,7 @@ impl CpuEngine {
         self.kept = None;
         self.rows.set(batch, self.vocabulary())?;
         self.clock.start();
-        if !self.packed {
-            self.weights.pack(&self.parameters);
-            self.packed = true;
-        }
-        self.clock.lap(Part::Pack);
+        self.pack(Direction::Forward);
         let mut arena = std::mem::take(&mut self.arena);
         arena.size_forward(&self.config, &self.rows, keep);
         let d = self.config.width;
@@ -70,6 +66,8 @@ impl CpuEngine {
 
     /// Adds the gradients of the last pass up that kept what this needs.
     pub(super) fn run_back(&mut self, given: &OutputGradients, dropout: Dropout) {
+        self.clock.start();
+        self.pack(Direction::Backward);
         let mut arena = std::mem::take(&mut self.arena);
         let mut gradients = std::mem::take(&mut self.gradients);
         arena.size_backward(&self.config, &self.rows);
@@ -77,7 +75,6 @@ impl CpuEngine {
         let Arena { stream: x, selected: x_selected, embed, layers, heads, down, partial } = &mut arena;
         let mut dx = std::mem::take(&mut down.stream);
         let mut dy = std::mem::take(&mut down.selected);
-        self.clock.start();
         // Nothing else needs these two yet.
         let scratch = [&mut down.context, &mut down.hidden];
         self.heads().backward(&mut gradients, heads, (&self.outputs, given), &mut dy, scratch);
@@ -156,6 +153,14 @@ impl CpuEngine {
         self.clock.lap(Part::Embed);
         self.arena = arena;
         self.gradients = gradients;
+    }
+
+    fn pack(&mut self, direction: Direction) {
+        if self.packed != Some(direction) {
+            self.weights.pack(&self.parameters, direction);
+            self.packed = Some(direction);
+        }
+        self.clock.lap(Part::Pack);
     }
 
     fn heads(&self) -> Heads<'_> {

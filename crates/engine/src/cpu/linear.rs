@@ -1,7 +1,8 @@
 //! Linear layers: y = x·wᵀ + b, dx = dy·w, dw = dyᵀ·x, db = column sums of dy.
 //!
-//! Weights are packed once after each change of the parameters, for both directions. dw is shared
-//! out by rows of w, and each task runs through all rows of the batch in order, a chunk at a time.
+//! Weights are packed after each change of the parameters and at each turn from forward to backward, into
+//! the same memory. dw is shared out by rows of w, and each task runs through all rows of the batch in
+//! order, a chunk at a time.
 
 use super::arena::size;
 use super::pool::Pool;
@@ -18,8 +19,15 @@ pub(crate) const BLOCK: usize = 96;
 /// Rows of w in a task of dw, at least and at most: every row of the batch is read once a task. How many
 /// depends on the number of threads; a sum's bits do not depend on how many.
 const OUTPUTS: (usize, usize) = (48, 264);
-/// Rows of the batch that a task of dw packs at a time.
+/// Rows of the batch that a task of dw packs at a time; twice as many in bf16.
 const CHUNK: usize = 128;
+
+/// What weights are packed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Forward,
+    Backward,
+}
 
 /// What a task of dw packs: [`CHUNK`] rows of its columns of dy, and of x.
 #[derive(Debug, Default)]
@@ -35,15 +43,13 @@ pub(crate) struct Linear {
     rows: Range<usize>,
     pub inputs: usize,
     vector: Vector,
-    /// wᵀ.
-    forward: Panels,
-    /// w.
-    backward: Panels,
+    /// wᵀ for forward, w for backward.
+    panels: Panels,
 }
 
 impl Linear {
     fn new(vector: Vector, places: Pair, rows: Range<usize>, inputs: usize) -> Self {
-        Self { places, rows, inputs, vector, forward: Panels::default(), backward: Panels::default() }
+        Self { places, rows, inputs, vector, panels: Panels::default() }
     }
 
     pub fn outputs(&self) -> usize {
@@ -54,35 +60,39 @@ impl Linear {
         &parameters.0[self.places.bias].data[self.rows.clone()]
     }
 
-    fn pack(&mut self, parameters: &Tensors) {
+    fn pack(&mut self, parameters: &Tensors, direction: Direction) {
         let w = &parameters.0[self.places.weight].data[self.rows.start * self.inputs..];
-        self.forward.pack(self.vector, self.inputs, self.rows.len(), transposed(w, self.inputs));
-        self.backward.pack(self.vector, self.rows.len(), self.inputs, rows_of(w, self.inputs));
+        let (inputs, outputs) = (self.inputs, self.rows.len());
+        match direction {
+            Direction::Forward => self.panels.pack(self.vector, inputs, outputs, transposed(w, inputs)),
+            Direction::Backward => self.panels.pack(self.vector, outputs, inputs, rows_of(w, inputs)),
+        }
     }
 
     /// y = x·wᵀ for a block of rows.
     pub fn forward(&self, y: &mut [f32], x: &[f32]) {
         let rows = x.len() / self.inputs;
-        product(self.vector, y, self.outputs(), rows, rows_of(x, self.inputs), &self.forward, false);
+        product(self.vector, y, self.outputs(), rows, rows_of(x, self.inputs), &self.panels, false);
     }
 
     /// dx = dy·w, or dx += dy·w with `add`, for a block of rows.
     pub fn input_gradient(&self, dx: &mut [f32], dy: &[f32], add: bool) {
         let rows = dx.len() / self.inputs;
-        product(self.vector, dx, self.inputs, rows, rows_of(dy, self.outputs()), &self.backward, add);
+        product(self.vector, dx, self.inputs, rows, rows_of(dy, self.outputs()), &self.panels, add);
     }
 
     /// dw += dyᵀ·x over all rows for the rows of w that start at `first`.
     fn some_weight_gradient(&self, dw: &mut [f32], first: usize, dy: &[f32], x: &[f32], chunk: &mut Chunk) {
         let (inputs, outputs) = (self.inputs, self.outputs());
         let count = dw.len() / inputs;
-        for (dy, x) in dy.chunks(CHUNK * outputs).zip(x.chunks(CHUNK * inputs)) {
+        let rows = if self.vector.half() { 2 * CHUNK } else { CHUNK };
+        for (dy, x) in dy.chunks(rows * outputs).zip(x.chunks(rows * inputs)) {
             chunk.x.pack(self.vector, x.len() / inputs, inputs, rows_of(x, inputs));
             // In f32 the product reads a copy that fits the cache; in bf16 it makes its own.
             let a = if self.vector.half() {
                 View { data: &dy[first..], row: 1, column: outputs }
             } else {
-                size(&mut chunk.dy, CHUNK * count);
+                size(&mut chunk.dy, rows * count);
                 for (to, dy) in chunk.dy.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {
                     to.copy_from_slice(&dy[first..][..count]);
                 }
@@ -174,12 +184,12 @@ impl Weights {
     }
 
     /// Packs all weights anew.
-    pub fn pack(&mut self, parameters: &Tensors) {
-        self.all().into_par_iter().for_each(|linear| linear.pack(parameters));
+    pub fn pack(&mut self, parameters: &Tensors, direction: Direction) {
+        self.all().into_par_iter().for_each(|linear| linear.pack(parameters, direction));
     }
 
     /// Bytes of the packed weights.
     pub fn bytes(&mut self) -> usize {
-        self.all().iter().map(|l| l.forward.bytes() + l.backward.bytes()).sum()
+        self.all().iter().map(|l| l.panels.bytes()).sum()
     }
 }

@@ -38,7 +38,7 @@ use arena::{Arena, Pools};
 use clock::{Clock, Part};
 use genil_base::random::Key;
 use genil_base::{Error, Result};
-use linear::Weights;
+use linear::{Direction, Weights};
 pub use vector::Instructions;
 use vector::Vector;
 
@@ -57,8 +57,8 @@ pub struct CpuEngine {
     clock: Clock,
     vector: Vector,
     weights: Weights,
-    /// Whether `weights` are those of `parameters`.
-    packed: bool,
+    /// What `weights` are packed for, if they are those of `parameters`.
+    packed: Option<Direction>,
     /// Whether there are gradients that no step has used.
     pending: bool,
     /// Dropout of the forward pass that a backward pass may follow.
@@ -85,7 +85,7 @@ impl CpuEngine {
     pub fn with_instructions(mut self, instructions: Instructions) -> Result<Self> {
         self.vector = Vector::new(instructions, self.config.precision)?;
         self.weights = Weights::new(self.vector, &self.layout, self.config.width, self.config.ffn);
-        (self.packed, self.kept) = (false, None);
+        (self.packed, self.kept) = (None, None);
         Ok(self)
     }
 
@@ -94,7 +94,7 @@ impl CpuEngine {
         Self {
             weights: Weights::new(vector, &layout, config.width, config.ffn),
             vector,
-            packed: false,
+            packed: None,
             pending: false,
             layout,
             gradients: zeros(&parameters),
@@ -174,7 +174,7 @@ impl Engine for CpuEngine {
         let adam = self.adam.get_or_insert_with(|| Adam::new(&self.parameters));
         adam.step(&mut self.parameters, &mut self.gradients, learning_rate);
         self.clock.lap(Part::Adam);
-        (self.kept, self.packed, self.pending) = (None, false, false);
+        (self.kept, self.packed, self.pending) = (None, None, false);
     }
 
     fn parameters(&self) -> &Tensors {
@@ -182,7 +182,7 @@ impl Engine for CpuEngine {
     }
 
     fn parameters_mut(&mut self) -> &mut Tensors {
-        (self.kept, self.packed) = (None, false);
+        (self.kept, self.packed) = (None, None);
         &mut self.parameters
     }
 
@@ -242,7 +242,7 @@ impl Engine for CpuEngine {
         self.gradients = zeros(&parameters);
         self.parameters = parameters;
         self.adam = adam;
-        (self.kept, self.packed, self.pending) = (None, false, false);
+        (self.kept, self.packed, self.pending) = (None, None, false);
         Ok(())
     }
 

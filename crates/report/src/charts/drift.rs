@@ -14,7 +14,7 @@ pub fn figures(run: &Run) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for set in 0..run.manifest.last() {
         let name = &run.manifest.stages[set].name;
-        for (part, y) in [("cls", "similarity (CKA)"), ("probe", "accuracy of a linear probe")] {
+        for (part, y) in drift::BY_LAYER {
             let lines = drift::by_layer(run, part, set);
             let axis = (y.to_owned(), "encoder layer");
             figures.extend(panel(

@@ -137,8 +137,8 @@ fn drift(_: &Run, figures: &[Figure]) -> Option<Markup> {
     let panels = panels(of_topic(figures, Topic::Drift))?;
     Some(html! {
         p.note { "The last model against the one that had just learnt a gene set. Similarity: linear CKA of the outputs for "
-            code { "<cls>" } " after every encoder layer, on the cells of the set's data set (1: the same but for a rotation).
-            Accuracy: of a linear probe on that layer. Weights: the length of a part's change, relative to its length." }
+            code { "<cls>" } " after every encoder layer (1: the same but for a rotation). Accuracy: of a linear probe on that
+            layer. Weights: the length of a part's change, relative to its length." }
         (panels)
     })
 }

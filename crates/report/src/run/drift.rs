@@ -16,7 +16,7 @@ pub struct Drift {
     pub stage: usize,
     /// The gene set.
     pub set: usize,
-    /// What was measured: `cls`, `probe`, or a part of the weights.
+    /// What was measured: `cka_held_out`, `cka_probe`, `accuracy`, or a part of the weights.
     pub part: String,
     /// The encoder layer, where there is one.
     pub layer: Option<usize>,

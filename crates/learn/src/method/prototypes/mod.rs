@@ -59,7 +59,7 @@ pub enum Grouping {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrototypeSettings {
-    /// At most so many groups of a stage's cells; each has at least [`aggregate::LEAST_CELLS`] cells.
+    /// At most so many groups of a stage's cells; each has at least 20 cells.
     pub clusters: usize,
     /// By what cells are grouped.
     pub by: Grouping,
