@@ -32,6 +32,10 @@ golden:
     python3 -m venv .venv && .venv/bin/pip install --quiet torch numpy safetensors
     .venv/bin/python tools/golden/make.py crates/engine/tests/golden
 
+# Every parser in turn, so many seconds each (needs cargo-fuzz).
+fuzz seconds="60":
+    fuzz/run.sh {{seconds}}
+
 # Licences and advisories (needs cargo-deny).
 deny:
     cargo deny check

@@ -13,3 +13,14 @@ if command -v python3 >/dev/null; then
     python3 tools/report/check.py target/tmp/example-run/report.html target/tmp/example-benchmark/report.html \
         target/tmp/example-both.html
 fi
+
+if ! cargo deny --version >/dev/null 2>&1; then
+    echo "skipped: cargo deny is not installed: licences, sources and advisories were not checked"
+    exit
+fi
+cargo deny check --hide-inclusion-graph licenses bans sources
+if cargo deny fetch db >/dev/null 2>&1; then
+    cargo deny check --hide-inclusion-graph advisories
+else
+    echo "skipped: the advisory database cannot be reached"
+fi

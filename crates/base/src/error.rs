@@ -66,8 +66,19 @@ impl Error {
         match error.kind() {
             ErrorKind::NotFound => it.help("check the path"),
             ErrorKind::PermissionDenied => it.help("check who may read and write there"),
-            ErrorKind::StorageFull => it.help("free some disk space; nothing already written was lost"),
-            _ => it,
+            ErrorKind::ReadOnlyFilesystem => it.help("choose a place that may be written to"),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                it.help("free some disk space; nothing already written was lost")
+            }
+            ErrorKind::IsADirectory => it.help("name a file: this is a folder"),
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                it.help("choose another place: a file is where a folder should be")
+            }
+            ErrorKind::InvalidFilename => it.help("choose a shorter name"),
+            ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => it.help(
+                "the file is damaged or of another kind: check that it is the right one, or copy it again",
+            ),
+            _ => it.help("check the disk and the path, then run the command again"),
         }
     }
 }

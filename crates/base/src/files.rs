@@ -55,16 +55,48 @@ pub fn remove_partial(folder: &Path) -> Result<()> {
 }
 
 /// How the name of a file begins that is not whole yet.
-const PARTIAL: &str = ".genil-partial-";
+pub(crate) const PARTIAL: &str = ".genil-partial-";
 
 /// [`write_whole`] for bytes at hand.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, |out| out.write_all(bytes).map_err(|e| Error::io("write", path, &e)))
 }
 
+/// Text files that genil reads whole are far smaller than this many bytes.
+const LARGEST_TEXT: u64 = 256 << 20;
+
 /// Reads a text file.
+///
+/// # Errors
+/// When it cannot be read, is no UTF-8, or is larger than any such file (as a device that never ends is).
 pub fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))
+    let io = |e: io::Error| Error::io("read", path, &e);
+    let mut text = String::new();
+    let file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    // One byte beyond the limit tells that there is more, also where a length is not known.
+    if length > LARGEST_TEXT
+        || file.take(LARGEST_TEXT + 1).read_to_string(&mut text).map_err(io)? as u64 > LARGEST_TEXT
+    {
+        return Err(Error::new(format!("the file is larger than {} MiB", LARGEST_TEXT >> 20))
+            .at_path(path)
+            .help("no file of this kind is: check that it is the right one"));
+    }
+    Ok(text)
+}
+
+/// Refuses a symbolic link where a file of a folder that came from elsewhere is opened for writing or shown:
+/// it could lead to any other file.
+///
+/// # Errors
+/// When there is a symbolic link at `path`.
+pub fn refuse_link(path: &Path) -> Result<()> {
+    if path.is_symlink() {
+        return Err(Error::new("this is a symbolic link, which may lead out of the folder")
+            .at_path(path)
+            .help("put the file itself there"));
+    }
+    Ok(())
 }
 
 /// SHA-256 of a file, in lower-case hexadecimal.

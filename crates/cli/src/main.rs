@@ -7,13 +7,16 @@ mod progress;
 
 use args::{Args, Command};
 use clap::Parser;
+use genil_base::Error;
 use output::Output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let output = Output::new(&args);
-    match threads(args.threads).and_then(|()| run(&args.command, &output)) {
+    let done =
+        threads(args.threads).and_then(|()| run(&args.command, &output)).and_then(|()| output.arrived());
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
@@ -37,11 +40,19 @@ fn run(command: &Command, output: &Output) -> genil_base::Result<()> {
     }
 }
 
+/// More than any machine has cores.
+const MOST_THREADS: usize = 1024;
+
 /// Sets the number of threads; results do not depend on it.
 fn threads(wanted: Option<usize>) -> genil_base::Result<()> {
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = wanted {
+        if threads > MOST_THREADS {
+            return Err(Error::new(format!("--threads {threads} is more than {MOST_THREADS}"))
+                .help("leave it away for one thread on each core"));
+        }
         pool = pool.num_threads(threads);
     }
-    pool.build_global().map_err(|e| genil_base::Error::new(format!("cannot start threads: {e}")))
+    pool.build_global()
+        .map_err(|e| Error::new(format!("cannot start threads: {e}")).help("ask for fewer with --threads"))
 }

@@ -6,13 +6,16 @@ use genil_base::Error;
 use genil_learn::{Progress, Silent};
 use genil_report::Summary;
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
+use std::cell::OnceCell;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 /// Where results and progress go.
 pub struct Output {
     quiet: bool,
     coloured: bool,
     progress: Box<dyn Progress>,
+    unwritten: OnceCell<Error>,
 }
 
 impl Output {
@@ -27,7 +30,12 @@ impl Output {
             ProgressStyle::Auto if std::io::stderr().is_terminal() => bars(),
             ProgressStyle::Auto => Box::new(crate::progress::Lines::default()),
         };
-        Self { quiet: args.quiet, coloured: in_colour(std::io::stdout().is_terminal()), progress }
+        Self {
+            quiet: args.quiet,
+            coloured: in_colour(std::io::stdout().is_terminal()),
+            progress,
+            unwritten: OnceCell::new(),
+        }
     }
 
     /// Where progress goes.
@@ -38,7 +46,7 @@ impl Output {
     /// Prints a result for people, unless `--quiet`.
     pub fn print(&self, text: &str) {
         if !self.quiet {
-            to_stdout(text);
+            self.to_stdout(text);
         }
     }
 
@@ -54,8 +62,30 @@ impl Output {
     /// Prints a result for a script; `--quiet` leaves it.
     pub fn json(&self, result: &impl Serialize) -> genil_base::Result<()> {
         let text = serde_json::to_string_pretty(result).map_err(Error::new)?;
-        to_stdout(&text);
+        self.to_stdout(&text);
         Ok(())
+    }
+
+    /// Whether everything printed so far has arrived.
+    ///
+    /// # Errors
+    /// When standard output could not be written, unless its reader has closed it: that one has what it wanted.
+    pub fn arrived(&self) -> genil_base::Result<()> {
+        match self.unwritten.get() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn to_stdout(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+            Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+                // The first error says it all.
+                let _ = self.unwritten.set(Error::io("write", Path::new("standard output"), &e));
+            }
+            _ => {}
+        }
     }
 
     /// Tells what went wrong.
@@ -70,9 +100,4 @@ impl Output {
 /// Colours are for terminals whose owner has not asked to be spared (no-color.org: any value but an empty one).
 fn in_colour(is_terminal: bool) -> bool {
     is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// A reader that closed the pipe has what it wanted.
-fn to_stdout(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }

@@ -2,53 +2,114 @@
 
 mod common;
 
-use common::{contents, demo_plan, genil, settings_file, slow};
+use common::{contents, demo_plan, genil, matrix_market, settings_file, slow};
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Kills of one run; each at another moment, from the first milliseconds to the end of training.
-const KILLS: u32 = 20;
+/// Kills in all, a third each of imports, trainings and evaluations.
+fn kills() -> u32 {
+    std::env::var("GENIL_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+}
+
+/// When kill number `i` comes, as a share of a command's time: spread evenly, no two alike.
+fn moment(i: u32) -> f64 {
+    (f64::from(i) * 0.618_033_988_749_895).fract()
+}
+
+/// How long an undisturbed command takes.
+fn time_of(command: &mut Command) -> Duration {
+    let begun = Instant::now();
+    assert!(command.status().unwrap().success());
+    begun.elapsed()
+}
+
+/// Starts a command and kills it after `time`, whether it has ended or not.
+fn kill_after(command: &mut Command, time: Duration) {
+    let mut running = command.spawn().unwrap();
+    std::thread::sleep(time);
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+fn assert_same(one: &Path, other: &Path) {
+    let (one, other) = (contents(one), contents(other));
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (path, bytes) in &one {
+        assert!(bytes == &other[path], "{path} differs");
+    }
+}
 
 #[test]
-fn a_run_killed_twenty_times_ends_as_an_undisturbed_one() {
+fn an_import_killed_again_and_again_ends_as_an_undisturbed_one() {
+    if !slow() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mtx = folder.path().join("mtx");
+    matrix_market(&mtx, 3000, 300);
+    let import = |out: &str| {
+        let mut command = genil();
+        command.args(["import", "--quiet", "--replace", "--out"]).arg(folder.path().join(out)).arg(&mtx);
+        command
+    };
+    let whole = time_of(&mut import("whole/all.store"));
+    for i in 0..kills() / 3 {
+        kill_after(&mut import("killed/all.store"), whole.mul_f64(1.1 * moment(i)));
+        // What is there is whole.
+        let store = folder.path().join("killed/all.store");
+        if store.exists() {
+            assert!(genil().args(["inspect", "--quiet", "--verify"]).arg(&store).status().unwrap().success());
+        }
+    }
+    assert!(import("killed/all.store").status().unwrap().success());
+    // Nothing that a kill left is there any more.
+    assert_same(&folder.path().join("whole"), &folder.path().join("killed"));
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
     if !slow() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let plan = demo_plan(folder.path());
     let settings = settings_file(folder.path(), &plan);
-    let train = |out: &str| {
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    let train = |out: &Path| {
         let mut command = genil();
-        command.arg("train").arg(&settings).arg("--out").arg(folder.path().join(out));
-        command
-            .args(["--save-every", "0", "--tensorboard", "--quiet"])
-            .stderr(Stdio::null())
-            .stdout(Stdio::null());
+        command.arg("train").arg(&settings).arg("--out").arg(out).args([
+            "--save-every",
+            "0",
+            "--tensorboard",
+            "--quiet",
+        ]);
+        command.stderr(Stdio::null());
         command
     };
+    let evaluate = |out: &Path| {
+        let mut command = genil();
+        command.args(["evaluate", "--quiet"]).arg(out);
+        command
+    };
+    let (training, evaluation) = (time_of(&mut train(&whole)), time_of(&mut evaluate(&whole)));
 
-    let begun = Instant::now();
-    assert!(train("whole").status().unwrap().success());
-    let whole = begun.elapsed();
-
-    for kill in 1..=KILLS {
-        let mut running = train("killed").spawn().unwrap();
-        // Moments that no two kills share, up to a quarter of a whole run: progress is made between them.
-        std::thread::sleep(whole.mul_f64(0.25 * f64::from(kill * 7 % KILLS + 1) / f64::from(KILLS)));
-        running.kill().unwrap();
-        running.wait().unwrap();
-    }
-    assert!(train("killed").status().unwrap().success());
-
-    for out in ["whole", "killed"] {
-        let status = genil().args(["evaluate", "--quiet"]).arg(folder.path().join(out)).status().unwrap();
-        assert!(status.success());
-    }
-    let (one, other) = (contents(&folder.path().join("whole")), contents(&folder.path().join("killed")));
-    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
-    for (path, bytes) in &one {
-        assert!(bytes == &other[path], "{path} differs");
+    // Kills of one run: each a quarter of the way on at most, so that progress is made between them.
+    const OF_A_RUN: u32 = 20;
+    let mut left = kills() / 3;
+    while left > 0 {
+        let _ = std::fs::remove_dir_all(&killed);
+        for i in 0..left.min(OF_A_RUN) {
+            kill_after(&mut train(&killed), training.mul_f64(0.25 * moment(left + i)));
+        }
+        assert!(train(&killed).status().unwrap().success());
+        for i in 0..left.min(OF_A_RUN) {
+            kill_after(&mut evaluate(&killed), evaluation.mul_f64(0.25 * moment(left + i)));
+        }
+        assert!(evaluate(&killed).status().unwrap().success());
+        assert_same(&whole, &killed);
+        left = left.saturating_sub(OF_A_RUN);
     }
 }
 
@@ -69,13 +130,10 @@ fn one_thread_or_three_give_the_same_bytes() {
         assert!(
             genil().args(["evaluate", "--quiet", "--threads", threads]).arg(&out).status().unwrap().success()
         );
-        contents(&out)
     };
-    let (one, three) = (run("1"), run("3"));
-    assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
-    for (path, bytes) in &one {
-        assert!(bytes == &three[path], "{path} differs");
-    }
+    run("1");
+    run("3");
+    assert_same(&folder.path().join("1"), &folder.path().join("3"));
 }
 
 #[test]

@@ -116,7 +116,8 @@ impl Plan {
                 .at_path(path)
                 .help("make one with 'genil plan', or mend the line above")
         })?;
-        plan.check().map_err(|e| e.at_path(path))?;
+        plan.check()
+            .map_err(|e| e.at_path(path).help("mend it there, or make the plan again with 'genil plan'"))?;
         let folder = files::parent(path);
         for store in &mut plan.stores {
             if store.path.is_relative() {
@@ -202,6 +203,11 @@ impl Plan {
         if self.stages.len() < 2 {
             return bad("a plan needs a base stage and at least one more".into());
         }
+        for (place, store) in self.stores.iter().enumerate() {
+            if self.stores[..place].iter().any(|s| s.name == store.name) {
+                return bad(format!("two stores are called '{}'", store.name));
+            }
+        }
         for (k, stage) in self.stages.iter().enumerate() {
             if self.stages[..k].iter().any(|s| s.name == stage.name) {
                 return bad(format!("two stages are called '{}'", stage.name));
@@ -213,8 +219,9 @@ impl Plan {
                     stage.genes.len()
                 ));
             }
-            if stage.cells.share.is_nan() || stage.cells.share <= 0.0 {
-                return bad(format!("stage '{}': share must be above 0", stage.name));
+            if !(stage.cells.share > 0.0 && stage.cells.share.is_finite()) {
+                let share = stage.cells.share;
+                return bad(format!("stage '{}': share = {share} must be above 0", stage.name));
             }
             if stage.cells.column.is_some() == stage.cells.values.is_empty() {
                 return bad(format!("stage '{}': column and values belong together", stage.name));

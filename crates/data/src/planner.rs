@@ -153,7 +153,9 @@ fn outline(request: &PlanRequest, stores: &mut Stores) -> Result<Plan> {
     }
     for (key, share) in [("held_out", request.held_out), ("probe_test", request.probe_test)] {
         if !(share > 0.0 && share < 1.0) {
-            return Err(Error::new(format!("{key} = {share} must lie between 0 and 1")));
+            return Err(
+                Error::new(format!("{key} = {share} must lie between 0 and 1")).help("0.1 to 0.3 are usual")
+            );
         }
     }
     let choice = |store: String, filter: &Option<CellFilter>, share: f64| CellChoice {

@@ -83,11 +83,28 @@ pub struct BenchReport {
 /// Measures steps with these settings.
 ///
 /// # Errors
-/// When the model's sizes do not fit or the threads cannot be started.
+/// When the sizes do not fit, need more memory than there is, or the threads cannot be started.
 pub fn bench_step(settings: &BenchSettings) -> Result<BenchReport> {
+    check(settings)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
     let pool = pool.map_err(|e| Error::new(format!("cannot start {} threads: {e}", settings.threads)))?;
     pool.install(|| measure(settings))
+}
+
+/// Refuses what no step can be made of.
+fn check(settings: &BenchSettings) -> Result<()> {
+    const MOST_TOKENS: usize = 1 << 26;
+    let bad = |what: String| Err(Error::new(what).help("as in --cells 16 --genes 512 --vocabulary 60697"));
+    if settings.cells == 0 || settings.vocabulary < 3 {
+        return bad(
+            "there must be at least 1 of cells, and a vocabulary of 3: two special tokens and a gene".into(),
+        );
+    }
+    let (cells, genes) = (settings.cells, settings.genes);
+    if cells.checked_mul(genes.saturating_add(1)).is_none_or(|tokens| tokens > MOST_TOKENS) {
+        return bad(format!("{cells} cells of {genes} genes are more than {MOST_TOKENS} tokens"));
+    }
+    Ok(())
 }
 
 fn measure(settings: &BenchSettings) -> Result<BenchReport> {

@@ -33,6 +33,10 @@ pub struct ModelConfig {
     pub precision: Precision,
 }
 
+/// Sizes beyond this are mistakes.
+const LARGEST: usize = 1 << 16;
+const HELP: &str = "the paper's model has width 256, 6 layers, 8 heads, ffn 256 and dropout 0.15";
+
 impl Default for ModelConfig {
     fn default() -> Self {
         Self { width: 256, layers: 6, heads: 8, ffn: 256, dropout: 0.15, precision: Precision::F32 }
@@ -43,9 +47,17 @@ impl ModelConfig {
     /// Checks what the kernels stand on.
     ///
     /// # Errors
-    /// When a size is zero, a head's width is no multiple of 8, or dropout is outside 0..1.
+    /// When a size is zero or beyond any machine, a head's width is no multiple of 8, or dropout is outside 0..1.
     pub fn check(&self) -> Result<()> {
-        let bad = |what: String| Err(Error::new(what).at("[model]"));
+        let bad = |what: String| Err(Error::new(what).at("[model]").help(HELP));
+        // No product of two of these overflows.
+        for (name, size) in
+            [("width", self.width), ("layers", self.layers), ("heads", self.heads), ("ffn", self.ffn)]
+        {
+            if size > LARGEST {
+                return bad(format!("{name} {size} is larger than {LARGEST}"));
+            }
+        }
         if self.width == 0 || self.layers == 0 || self.heads == 0 || self.ffn == 0 {
             return bad("width, layers, heads and ffn must be at least 1".into());
         }

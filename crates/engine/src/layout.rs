@@ -123,6 +123,30 @@ impl Layout {
         plan(config, 0).0
     }
 
+    /// Refuses a model that this machine cannot hold, before anything of it is made.
+    ///
+    /// # Errors
+    /// When its parameters, gradients and moments need more memory than can be had.
+    pub fn check_memory(config: &ModelConfig, vocabulary: usize) -> Result<()> {
+        // Each layer's parameters as in `plan`, without the plan itself, which 2²⁰ layers would make long.
+        let [d, ffn, layers] = [config.width, config.ffn, config.layers].map(|n| n as u128);
+        let layer = 4 * d * d + 2 * d * ffn + 9 * d + ffn;
+        let numbers = vocabulary as u128 * d + layers * layer + 6 * d * d + 10 * d;
+        // Parameters, gradients and two moments of 4 bytes each.
+        let bytes = 16 * numbers;
+        let fits =
+            usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+        if fits {
+            return Ok(());
+        }
+        let size = format!("width {}, {} layers, a vocabulary of {vocabulary}", config.width, config.layers);
+        Err(Error::new(format!(
+            "a model of {size} needs {:.1} GB of memory, more than there is",
+            bytes as f64 / 1e9
+        ))
+        .help("make [model] width, layers or ffn smaller"))
+    }
+
     /// Puts tensors into this model's order.
     ///
     /// # Errors

@@ -35,6 +35,14 @@ pub use tensors::{Tensor, Tensors};
 use genil_base::Result;
 use genil_base::random::Key;
 
+/// Puts a model's parameters into the engine's order.
+///
+/// # Errors
+/// When one is missing, unknown or of another shape than a model of this size and vocabulary has.
+pub fn arrange(config: &ModelConfig, vocabulary: usize, parameters: Tensors) -> Result<Tensors> {
+    layout::Layout::arrange(config, vocabulary, parameters)
+}
+
 /// A model that can be asked and trained.
 ///
 /// One training step is `forward`, a loss on its [`Outputs`], `backward` with the loss's

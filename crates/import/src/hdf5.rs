@@ -190,9 +190,18 @@ impl Array {
     /// Rows as indices below `limit`.
     pub fn indices(&self, rows: Range<usize>, limit: usize) -> Result<Vec<u32>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let indices = self.numbers(rows, |start, count| self.dataset.read_u32_rows(start, count))?;
+        let indices = self.numbers(rows, |start, count| {
+            // Read as `u32`, a negative index would come back as 0.
+            Ok(if self.dataset.element_size()? <= 4 {
+                let of = |n: i32| u32::try_from(n).unwrap_or(u32::MAX);
+                self.dataset.read_i32_rows(start, count)?.into_iter().map(of).collect()
+            } else {
+                let of = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+                self.dataset.read_i64_rows(start, count)?.into_iter().map(of).collect()
+            })
+        })?;
         match indices.iter().find(|&&index| index >= limit) {
-            Some(index) => Err(self.error(format!("the index {index} is not below {limit}"))),
+            Some(index) => Err(self.error(format!("the index {index} is not in 0..{limit}"))),
             None => Ok(indices),
         }
     }

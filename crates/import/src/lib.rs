@@ -111,6 +111,16 @@ pub fn import(options: &ImportOptions, progress: &dyn Fn(Progress<'_>)) -> Resul
     let counts = anndata::Counts::named(options.layer.as_deref());
     let open = |path: &PathBuf| opened::open(path, &counts, options.genes_in);
     let mut files = options.files.iter().map(open).collect::<Result<Vec<_>>>()?;
+    for (opened, path) in files.iter().zip(&options.files) {
+        let none = match (opened.index.is_empty(), opened.genes.is_empty()) {
+            (true, _) => "cell",
+            (_, true) => "gene",
+            _ => continue,
+        };
+        return Err(Error::new(format!("there is no {none} in the file"))
+            .at_path(path)
+            .help("name another file"));
+    }
     if let Some(path) = &options.annotations {
         annotate(&mut files, path)?;
     }

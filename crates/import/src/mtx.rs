@@ -4,10 +4,10 @@
 use crate::names;
 use crate::opened::Opened;
 use crate::tenx::{EXPRESSION, keep_expression};
-use crate::text::{lines, open_text};
+use crate::text::{LONGEST_LINE, lines, open_text};
 use crate::triples::Triples;
 use genil_base::{Error, Result};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 /// Whether a folder holds a matrix-market file.
@@ -41,8 +41,11 @@ pub fn open(path: &Path) -> Result<Opened> {
             let (first, second) = (field(line, 0), field(line, 1));
             let ensembl = first.clone().filter(|id| genil_data::genes::is_ensembl(id));
             let ensembl = ensembl.map(|id| genil_data::genes::without_version(&id).to_owned());
-            names::gene(second.or(first), ensembl)
-                .ok_or_else(|| Error::new(format!("line {} has no name", row + 1)).at_path(&features_path))
+            names::gene(second.or(first), ensembl).ok_or_else(|| {
+                Error::new(format!("line {} has no name", row + 1))
+                    .at_path(&features_path)
+                    .help("give every gene a name")
+            })
         })
         .collect::<Result<Vec<_>>>()?;
     let types: Vec<String> =
@@ -84,17 +87,21 @@ fn header(path: &Path) -> Result<Triples> {
         |what: String| Error::new(what).at_path(path).help("expected a matrix-market file of genes × cells");
     let read = |input: &mut dyn BufRead, line: &mut String| {
         line.clear();
-        input.read_line(line).map_err(|e| Error::io("read", path, &e))
+        input.take(LONGEST_LINE).read_line(line).map_err(|e| Error::io("read", path, &e))
     };
     read(&mut input, &mut line)?;
     let first = line.to_lowercase();
     if !first.starts_with("%%matrixmarket matrix coordinate") || !first.contains("general") {
         return Err(broken("the first line is not '%%MatrixMarket matrix coordinate … general'".into()));
     }
+    if first.contains("complex") {
+        return Err(broken("the values are complex numbers".into()));
+    }
     while read(&mut input, &mut line)? > 0 && line.starts_with('%') {}
     let sizes: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let [genes, cells, entries] = sizes[..] else {
-        return Err(broken(format!("'{}' is not: genes, cells, entries", line.trim())));
+        let start: String = line.trim().chars().take(80).collect();
+        return Err(broken(format!("'{start}' is not: genes, cells, entries")));
     };
     let small = |n: u64| u32::try_from(n).map(|n| n as usize).map_err(|_| broken(format!("{n} is too many")));
     Ok(Triples {

@@ -56,7 +56,12 @@ pub fn open(path: &Path, counts: &Counts, genes: Option<GenesIn>) -> Result<Open
     let file = Hdf5::open(path)?;
     let opened =
         if tenx::is_tenx(&file) { tenx::open(&file, path) } else { anndata::open(&file, path, counts) };
-    opened.map_err(|e| e.at_path(path))
+    opened.map_err(|e| {
+        e.at_path(path).help(
+            "check that the file is whole; if it opens elsewhere, write it again with a current anndata: \
+             adata.write_h5ad(...)",
+        )
+    })
 }
 
 fn unknown(path: &Path) -> Error {

@@ -72,7 +72,9 @@ pub fn open(file: &Hdf5, path: &Path) -> Result<Opened> {
 /// Sets aside the features that are not genes (antibodies, guides …) and says so.
 pub fn keep_expression(opened: &mut Opened, types: &[String]) -> Result<()> {
     if types.len() != opened.genes.len() {
-        return Err(Error::new("there are not as many feature types as features").at_path(&opened.path));
+        return Err(Error::new("there are not as many feature types as features")
+            .at_path(&opened.path)
+            .help("copy the file again: it is damaged"));
     }
     let mut aside: BTreeMap<&str, usize> = BTreeMap::new();
     for (gene, of) in opened.genes.iter_mut().zip(types).filter(|(_, of)| *of != EXPRESSION) {
@@ -80,7 +82,9 @@ pub fn keep_expression(opened: &mut Opened, types: &[String]) -> Result<()> {
         *aside.entry(of).or_default() += 1;
     }
     if opened.genes.iter().all(Option::is_none) && !types.is_empty() {
-        return Err(Error::new(format!("no feature is of the type '{EXPRESSION}'")).at_path(&opened.path));
+        return Err(Error::new(format!("no feature is of the type '{EXPRESSION}'"))
+            .at_path(&opened.path)
+            .help("name the file with the genes' counts, not that of antibodies or guides"));
     }
     opened
         .notes

@@ -20,9 +20,35 @@ pub fn open_text(path: &Path) -> Result<Box<dyn BufRead>> {
     })
 }
 
+/// Bytes of a line, at most: a small gzipped file may unpack to a line without end.
+pub const LONGEST_LINE: u64 = 1 << 20;
+
+/// Bytes of a list of names, at most: of ten million cells or more.
+const LARGEST_LIST: usize = 256 << 20;
+
 /// All lines of a text file, without their ends.
 pub fn lines(path: &Path) -> Result<Vec<String>> {
-    open_text(path)?.lines().collect::<std::io::Result<_>>().map_err(|e| Error::io("read", path, &e))
+    let mut input = open_text(path)?;
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    loop {
+        let mut line = String::new();
+        let length =
+            (&mut input).take(LONGEST_LINE).read_line(&mut line).map_err(|e| Error::io("read", path, &e))?;
+        bytes += length;
+        if length as u64 == LONGEST_LINE || bytes > LARGEST_LIST {
+            return Err(Error::new(format!(
+                "it is no list of names: {bytes} bytes in {} lines",
+                lines.len() + 1
+            ))
+            .at_path(path)
+            .help("check that it is the right file"));
+        }
+        if length == 0 {
+            return Ok(lines);
+        }
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+        lines.push(line);
+    }
 }
 
 /// An upper bound of the bytes of a text: deflate cannot shrink by more than 1032 : 1.

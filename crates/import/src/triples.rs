@@ -1,10 +1,10 @@
 //! A text file of numbered genes, cells and values, one triple a line, in any order.
 
 use crate::matrix::{Matrix, Slab};
-use crate::text::open_text;
+use crate::text::{LONGEST_LINE, open_text};
 use crate::transpose::{self, Entries};
 use genil_base::{Error, Result};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::PathBuf;
 
 /// A text file of triples, its header read.
@@ -33,7 +33,10 @@ impl Triples {
         loop {
             line.clear();
             number += 1;
-            let length = input.read_until(b'\n', &mut line).map_err(|e| Error::io("read", &self.path, &e))?;
+            let length = (&mut input)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut line)
+                .map_err(|e| Error::io("read", &self.path, &e))?;
             if length == 0 {
                 break;
             }
@@ -45,10 +48,13 @@ impl Triples {
                 continue;
             }
             let Some((cell, gene, value)) = self.entry(&line) else {
-                let text = String::from_utf8_lossy(&line);
+                let start: String = String::from_utf8_lossy(&line).trim().chars().take(80).collect();
                 let order = if self.cell_first { "cell, gene" } else { "gene, cell" };
-                let what = format!("'{}' is not: {order}, value (within the matrix)", text.trim());
-                return Err(Error::new(what).at(format!("line {number}")).at_path(&self.path));
+                let what = format!("'{start}' is not: {order}, value (within the matrix)");
+                return Err(Error::new(what)
+                    .at(format!("line {number}"))
+                    .at_path(&self.path)
+                    .help("copy the file again, or mend the line"));
             };
             found += 1;
             each(cell, gene, value);

@@ -39,8 +39,9 @@ pub fn write(merged: Merged, options: &ImportOptions, progress: &dyn Fn(Progress
     let mut ids = Ids::default();
     let mut files = Vec::new();
     for part in &merged.files {
-        let renamed = write_part(part, &mut writer, &mut ids, total, progress)
-            .map_err(|e| e.at_path(&part.opened.path))?;
+        let renamed = write_part(part, &mut writer, &mut ids, total, progress).map_err(|e| {
+            e.at_path(&part.opened.path).help("copy the file again: it cannot be read to its end")
+        })?;
         files.push(file_summary(part, renamed));
     }
     let store = writer.finish()?;

@@ -94,6 +94,9 @@ pub fn read_card(folder: &Path) -> Result<RunCard> {
             .at_path(folder)
             .help("begin one with 'genil train run.toml', or name another folder"));
     }
-    serde_json::from_str(&files::read_text(&path)?)
-        .map_err(|e| Error::new(format!("not a run's card that can be read: {e}")).at_path(&path))
+    serde_json::from_str(&files::read_text(&path)?).map_err(|e| {
+        Error::new(format!("not a run's card that can be read: {e}"))
+            .at_path(&path)
+            .help("it is cut short or of another version of genil: copy the run again, or train it again")
+    })
 }

@@ -85,13 +85,14 @@ pub fn read_card(folder: &Path) -> Result<ModelCard> {
             .at_path(folder)
             .help("name the folder of a stage: RUN/models/seed-0/finetune/stage-1"));
     }
-    let bad = |what: String| Error::new(what).at_path(&path);
+    let bad = |what: String| Error::new(what).at_path(&path).help(AGAIN);
     let card: ModelCard = serde_json::from_str(&files::read_text(&path)?)
         .map_err(|e| bad(format!("not a model's card that can be read: {e}")))?;
     if card.format != FORMAT {
         return Err(bad(format!("the model has format {}, this genil reads {FORMAT}", card.format)));
     }
-    card.model.check().map_err(|e| e.at_path(&path))?;
+    // Not its own remedy, which speaks of settings.
+    card.model.check().map_err(|e| bad(e.what().to_owned()))?;
     Ok(card)
 }
 
@@ -105,16 +106,19 @@ pub fn read_model(folder: &Path) -> Result<(ModelCard, Tensors)> {
     if files::sha256_file(&path)? != card.weights {
         return Err(Error::new("the weights are not those that model.json was written with")
             .at_path(&path)
-            .help("copy the whole folder again, or train the stage again"));
+            .help(AGAIN));
     }
     let (mut groups, _) = read_tensors(&path, &[""])?;
     let parameters = groups.remove(0);
     let rows = card.genes.iter().map(Vec::len).sum::<usize>() + FIRST_GENE as usize;
+    let bad = |what: &str| Error::new(what).at_path(&path).help(AGAIN);
     match parameters.get("gene_embedding.weight") {
-        Some(table) if table.shape == [rows, card.model.width] => Ok((card, parameters)),
-        _ => {
-            Err(Error::new(format!("the gene embedding is not {rows} × {}", card.model.width)).at_path(&path))
+        Some(table) if table.shape == [rows, card.model.width] => {
+            let parameters =
+                genil_engine::arrange(&card.model, rows, parameters).map_err(|e| bad(e.what()))?;
+            Ok((card, parameters))
         }
+        _ => Err(bad(&format!("the gene embedding is not {rows} × {}", card.model.width))),
     }
 }
 
@@ -136,17 +140,20 @@ pub struct State<P> {
 /// The groups of a state's file.
 const GROUPS: [&str; 5] = ["parameter.", "first.", "second.", "method.", "teacher."];
 
+const AGAIN: &str = "copy the whole folder again, or train the stage again";
+
 /// Writes the state of a stage under way.
 pub fn write_state<P: Serialize>(folder: &Path, state: &State<P>) -> Result<()> {
     let text = |it: serde_json::Result<String>| {
         it.map_err(|e| Error::new(format!("cannot write the state: {e}")).at_path(folder))
     };
-    let header = HashMap::from([
+    let mut header = HashMap::from([
         ("progress".to_owned(), text(serde_json::to_string(&state.progress))?),
         ("adam_steps".to_owned(), state.adam.steps.to_string()),
     ]);
     let State { parameters, adam, method, teacher, .. } = state;
     let tensors = [parameters, &adam.first, &adam.second, method, teacher];
+    header.insert(CONTENT.to_owned(), content_hash(&header, tensors));
     let groups: Vec<(&str, &Tensors)> = GROUPS.into_iter().zip(tensors).collect();
     write_tensors(&folder.join(STATE), &groups, Some(header))
 }
@@ -160,20 +167,44 @@ pub fn read_state<P: DeserializeOwned>(folder: &Path) -> Result<Option<State<P>>
     if !path.is_file() {
         return Ok(None);
     }
-    let (groups, header) = read_tensors(&path, &GROUPS)?;
-    let bad = |what: &str| {
-        Error::new(format!("a stage's state that cannot be read: {what}"))
-            .at_path(&path)
-            .help("delete this file: the stage then starts anew and ends the same")
-    };
+    let bad = |what: &str| bad_state(folder, what);
+    let (groups, mut header) = read_tensors(&path, &GROUPS).map_err(|e| bad(e.what()))?;
+    let groups: [Tensors; 5] = groups.try_into().map_err(|_| bad("its tensors"))?;
+    let content = header.remove(CONTENT);
+    if content != Some(content_hash(&header, groups.each_ref())) {
+        return Err(bad("its content is not what was written"));
+    }
+    let [parameters, first, second, method, teacher] = groups;
     let progress = header.get("progress").and_then(|t| serde_json::from_str(t).ok());
     let steps = header.get("adam_steps").and_then(|t| t.parse().ok());
     let (Some(progress), Some(steps)) = (progress, steps) else {
         return Err(bad("no progress in its header"));
     };
-    let [parameters, first, second, method, teacher]: [Tensors; 5] =
-        groups.try_into().map_err(|_| bad("its tensors"))?;
     Ok(Some(State { progress, parameters, adam: OptimizerState { steps, first, second }, method, teacher }))
+}
+
+/// The key of a state's hash over all else in it: a flipped bit would otherwise end in other results, unseen.
+const CONTENT: &str = "content";
+
+/// SHA-256 over a state's header and tensors, whatever their order.
+fn content_hash(header: &HashMap<String, String>, groups: [&Tensors; 5]) -> String {
+    let mut lines: Vec<String> = header.iter().map(|(key, text)| format!("{key} {text}\n")).collect();
+    for (prefix, tensors) in GROUPS.into_iter().zip(groups) {
+        lines.extend(
+            tensors
+                .iter()
+                .map(|t| format!("{prefix}{} {:?} {}\n", t.name, t.shape, files::sha256(&Seen(t).data()))),
+        );
+    }
+    lines.sort_unstable();
+    files::sha256(lines.concat().as_bytes())
+}
+
+/// The error of a state in this stage's folder from which no training can go on.
+pub(crate) fn bad_state(folder: &Path, what: &str) -> Error {
+    Error::new(format!("a stage's state that cannot be read: {what}"))
+        .at_path(&folder.join(STATE))
+        .help("delete this file: the stage then starts anew and ends the same")
 }
 
 /// Removes the state of a stage that is finished.
@@ -204,8 +235,11 @@ pub fn read_memory(folder: &Path) -> Result<Memory> {
     let mut memory = Memory::default();
     let notes = folder.join(MEMORY_NOTES);
     if notes.is_file() {
-        memory.notes = serde_json::from_str(&files::read_text(&notes)?)
-            .map_err(|e| Error::new(format!("the method's memory cannot be read: {e}")).at_path(&notes))?;
+        memory.notes = serde_json::from_str(&files::read_text(&notes)?).map_err(|e| {
+            Error::new(format!("the method's memory cannot be read: {e}"))
+                .at_path(&notes)
+                .help("delete the folder of this stage and train it again")
+        })?;
     }
     let tensors = folder.join(MEMORY_TENSORS);
     if tensors.is_file() {

@@ -13,7 +13,7 @@
 
 use crate::method::MethodSettings;
 use crate::stages::Stages;
-use genil_base::{Error, Result};
+use genil_base::{Error, Result, files};
 use genil_data::CellRef;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -127,12 +127,15 @@ fn processor_time() -> Option<Duration> {
     None
 }
 
+const MEND: &str = "delete the broken line, or the whole file: no result depends on it";
+
 /// Appends a line to a run's `costs.csv`.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be written, or is a link that may lead elsewhere.
 pub fn note(run: &Path, cost: &Cost) -> Result<()> {
     let path = run.join(FILE);
+    files::refuse_link(&path)?;
     let new = !path.is_file();
     let io = |e: std::io::Error| Error::io("write", &path, &e);
     let failed = |e: csv::Error| Error::new(format!("cannot write: {e}")).at_path(&path);
@@ -157,7 +160,7 @@ pub fn read(run: &Path) -> Result<Vec<Cost>> {
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let bad = |e: csv::Error| Error::new(format!("costs that cannot be read: {e}")).at_path(&path);
+    let bad = |e: csv::Error| Error::new(format!("costs that cannot be read: {e}")).at_path(&path).help(MEND);
     let mut last = BTreeMap::new();
     for (place, row) in csv::Reader::from_path(&path).map_err(bad)?.deserialize().enumerate() {
         let cost: Cost = row.map_err(bad)?;

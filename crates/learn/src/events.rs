@@ -2,7 +2,7 @@
 //! same bytes.
 
 use crate::method::Loss;
-use genil_base::{Error, Result};
+use genil_base::{Error, Result, files};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -74,8 +74,18 @@ pub struct EventLog {
 impl EventLog {
     /// Opens the file and cuts it to the first `bytes`: what was written after the state that a resume starts
     /// from will be written again.
+    ///
+    /// # Errors
+    /// When the file is shorter than that, or is a symbolic link, or cannot be written.
     pub fn open(path: &Path, bytes: u64) -> Result<Self> {
+        files::refuse_link(path)?;
         let io = |e: std::io::Error| Error::io("write", path, &e);
+        let found = path.metadata().map_or(0, |it| it.len());
+        if found < bytes {
+            return Err(Error::new(format!("{found} bytes instead of at least {bytes}: events are missing"))
+                .at_path(path)
+                .help("delete state.safetensors beside it: the stage then starts anew and ends the same"));
+        }
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
         file.set_len(bytes).map_err(io)?;
         Ok(Self { file, path: path.to_owned(), bytes })

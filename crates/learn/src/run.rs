@@ -47,11 +47,14 @@ impl Run {
     /// `settings` name now.
     ///
     /// # Errors
-    /// When the folder holds models that were trained with other settings or on another plan, or another process
-    /// works on it.
+    /// When the folder holds models that were trained with other settings or on another plan, another process
+    /// works on it, or its `costs.csv` is a link that may lead elsewhere.
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
+        // A plan that cannot be used leaves no folder behind.
+        Stages::open(&settings.plan)?;
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
+        files::refuse_link(&folder.join(costs::FILE))?;
         files::remove_partial(folder)?;
         let run = Self { lock: Some(lock), ..Self::look_at(folder, settings)? };
         run.write_cards()?;
@@ -225,7 +228,7 @@ impl Run {
             let before = self.model_folder(seed, name, stage - 1);
             let memory = checkpoint::read_memory(&before)?;
             if !memory.is_empty() {
-                method.restore(memory).map_err(|e| e.at_path(&before))?;
+                method.restore(memory).map_err(|e| e.at_path(&before).help(ANEW))?;
             }
         }
         let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
@@ -283,14 +286,19 @@ impl Run {
             .help("run 'genil train' on this folder's run.toml first: it goes on where it stopped"));
         }
         let (card, parameters) = checkpoint::read_model(&folder)?;
-        if card.settings != self.chain_fingerprint(name, stage)? {
+        if card.plan != self.plan_hash || card.settings != self.chain_fingerprint(name, stage)? {
             return Err(Error::new("this model was trained with another plan or other settings")
                 .at_path(&folder)
-                .help("delete this stage's folder and train it again"));
+                .help(ANEW));
+        }
+        if card.stage != stage || card.genes != self.genes_through(stage) {
+            return Err(Error::new(format!("this model has other genes than those of stage {stage}"))
+                .at_path(&folder)
+                .help(ANEW));
         }
         let rows = self.stages.partition.tokens_through(stage);
         let mut engine: Box<dyn Engine> = Box::new(CpuEngine::new(card.model, rows, seed)?);
-        engine.restore(parameters, None).map_err(|e| e.at_path(&folder))?;
+        engine.restore(parameters, None).map_err(|e| e.at_path(&folder).help(ANEW))?;
         Ok(engine)
     }
 
@@ -304,8 +312,6 @@ impl Run {
     }
 
     fn model_card(&self, (seed, name, stage): (u64, &str, usize), cells: usize) -> Result<ModelCard> {
-        let partition = &self.stages.partition;
-        let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
         Ok(ModelCard {
             format: checkpoint::FORMAT,
             genil: env!("CARGO_PKG_VERSION").into(),
@@ -319,14 +325,24 @@ impl Run {
             plan: self.plan_hash.clone(),
             settings: self.chain_fingerprint(name, stage)?,
             weights: String::new(),
-            genes: (0..=stage).map(genes).collect(),
+            genes: self.genes_through(stage),
         })
     }
+
+    /// The genes of each stage so far, in the order of their tokens.
+    fn genes_through(&self, stage: usize) -> Vec<Vec<String>> {
+        let partition = &self.stages.partition;
+        let genes = |k| partition.tokens_of(k).map(|token| partition.symbol(token).to_owned()).collect();
+        (0..=stage).map(genes).collect()
+    }
 }
+
+const ANEW: &str = "delete this stage's folder and train it again";
 
 /// Locks the folder for this process; the lock goes when the process does, however it ends.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(".lock");
+    files::refuse_link(&path)?;
     let io = |e: std::io::Error| Error::io("lock", &path, &e);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
     match file.try_lock() {

@@ -160,7 +160,8 @@ impl RunSettings {
     /// # Errors
     /// An unknown key, a value out of range, no method, two equal seeds: with the file and the key.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut settings = Self::parse(&files::read_text(path)?).map_err(|e| e.at_path(path))?;
+        let mend = "change it there; 'genil train --help' shows a whole example";
+        let mut settings = Self::parse(&files::read_text(path)?).map_err(|e| e.at_path(path).help(mend))?;
         if settings.plan.is_relative() {
             settings.plan = files::parent(path).join(&settings.plan);
         }
@@ -188,19 +189,23 @@ impl RunSettings {
         self.model.check()?;
         self.tokens.check()?;
         let train = &self.train;
-        let positive = [
-            ("[train] epochs", train.epochs as u64),
-            ("[train] batch", train.batch as u64),
-            ("[train] part_tokens", train.part_tokens as u64),
-            ("[train] log_every", train.log_every),
-            ("[evaluate] max_genes", self.evaluate.max_genes.map_or(1, |most| most as u64)),
-            ("[evaluate] trials", self.evaluate.trials),
-            ("[evaluate] probe_epochs", self.evaluate.probe_epochs as u64),
-            ("[evaluate] neighbours", self.evaluate.neighbours as u64),
-            ("[evaluate] resamples", self.evaluate.resamples as u64),
+        // Beyond these a value is a mistake, and a product of two may overflow.
+        const MOST: u64 = 1 << 31;
+        let bounded = [
+            ("[train] epochs", train.epochs as u64, 1 << 24),
+            ("[train] base_epochs", train.base_epochs.unwrap_or(1) as u64, 1 << 24),
+            ("[train] batch", train.batch as u64, MOST),
+            ("[train] part_tokens", train.part_tokens as u64, MOST),
+            ("[train] log_every", train.log_every, MOST),
+            ("[evaluate] max_genes", self.evaluate.max_genes.unwrap_or(1) as u64, MOST),
+            ("[evaluate] trials", self.evaluate.trials, 1 << 16),
+            ("[evaluate] probe_epochs", self.evaluate.probe_epochs as u64, 1 << 24),
+            ("[evaluate] neighbours", self.evaluate.neighbours as u64, MOST),
+            ("[evaluate] resamples", self.evaluate.resamples as u64, 1 << 24),
         ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::new(format!("{key} must be at least 1")));
+        if let Some((key, value, most)) = bounded.iter().find(|(_, value, most)| !(1..=*most).contains(value))
+        {
+            return Err(Error::new(format!("{key} = {value} is not in 1..={most}")));
         }
         if !(train.learning_rate > 0.0 && train.learning_rate < 1.0) {
             return Err(Error::new(format!(
@@ -216,12 +221,13 @@ impl RunSettings {
         for (name, method) in &self.methods {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if name.is_empty()
+                || name.len() > 100
                 || !name.chars().all(plain)
                 || name.starts_with('.')
                 || RESERVED.contains(&name.as_str())
             {
                 return Err(Error::new(format!("'{name}' cannot name a method"))
-                    .help("use letters, digits, '-', '_' and '.'; it becomes a folder ('shared' and 'untrained' are taken)"));
+                    .help("use at most 100 letters, digits, '-', '_' and '.'; it becomes a folder ('shared' and 'untrained' are taken)"));
             }
             method.check().map_err(|e| e.at(format!("[methods] {name}")))?;
         }

@@ -1,6 +1,8 @@
 //! The plan with its stores opened: the cells, genes and probes of every stage.
 
+use crate::batch::Example;
 use genil_base::{Error, Result};
+use genil_data::sample::Shown;
 use genil_data::{GenePartition, Plan, ProbeSplit, StageCells, Store, stage_cells};
 use std::path::Path;
 
@@ -49,6 +51,28 @@ impl Stages {
             probes.push(probe.transpose().map_err(in_plan)?);
         }
         Ok(Self { plan, stores, partition, cells, probes })
+    }
+
+    /// Checks that examples are cells of these stores with genes of these stages, as a method's memory
+    /// from the disk may not be.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    pub fn check(&self, examples: &[Example]) -> Result<()> {
+        let sound = |e: &Example| {
+            let (Shown::Stage(stage) | Shown::Through(stage)) = e.shown;
+            let store = self.stores.get(usize::from(e.cell.store));
+            stage <= self.last() && store.is_some_and(|store| (e.cell.row as usize) < store.cells())
+        };
+        match examples.iter().find(|e| !sound(e)) {
+            None => Ok(()),
+            Some(Example { cell, shown, .. }) => Err(Error::new(format!(
+                "there is no cell {} of the store {} for {shown:?}",
+                cell.row, cell.store
+            ))
+            .at("the method's memory: memory.json of the stage before")
+            .help("delete the folder of the stage before and train it again")),
+        }
     }
 
     /// `K`: the last stage.

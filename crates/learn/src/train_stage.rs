@@ -36,6 +36,7 @@ pub fn train_stage(
     engine.restart_optimizer();
     let mut examples = context.own_cells();
     method.begin_stage(context, engine, &mut examples)?;
+    context.stages.check(&examples)?;
     let origins = [Origin::Data, Origin::Drawn];
     let teaches = context.stage > 0 && origins.into_iter().any(|of| method.asks_teacher(of));
     let unknown = context.stages.partition.tokens_of(context.stage);
@@ -46,11 +47,14 @@ pub fn train_stage(
 
     let mut position = Position { step: 0, event_bytes: 0 };
     if let Some(state) = checkpoint::read_state::<Position>(folder)? {
-        let here = |e: Error| e.at_path(folder);
+        let here = |e: Error| checkpoint::bad_state(folder, e.what());
         engine.restore(state.parameters, Some(state.adam)).map_err(here)?;
         method.resume(state.method).map_err(here)?;
         if let Some(teacher) = teacher.as_mut().filter(|_| method.moves_teacher()) {
             teacher.engine.restore(state.teacher, None).map_err(here)?;
+        }
+        if state.progress.step > rate.steps {
+            return Err(checkpoint::bad_state(folder, "its step lies beyond the last"));
         }
         position = state.progress;
     }

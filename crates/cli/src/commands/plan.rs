@@ -54,7 +54,8 @@ fn request(args: &PlanArgs) -> Result<PlanRequest> {
         stage.genes = Some(PathBuf::from(file));
     }
     if !(args.base_share > 0.0 && args.base_share < 1.0) {
-        return Err(Error::new(format!("--base-share {} must lie between 0 and 1", args.base_share)));
+        return Err(Error::new(format!("--base-share {} must lie between 0 and 1", args.base_share))
+            .help("as in --base-share 0.5: half of the cells"));
     }
     let each = (1.0 - args.base_share) / stages.len() as f64;
     let shares = std::iter::once(args.base_share).chain(stages.iter().map(|_| each)).collect();

@@ -81,8 +81,10 @@ pub fn settings_folder(file: &Path) -> PathBuf {
 /// # Errors
 /// When it is no time.
 pub fn save_every(seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Error::new(format!("--save-every {seconds} is no number of seconds")))
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        Error::new(format!("--save-every {seconds} is no number of seconds"))
+            .help("as in --save-every 30; 0 saves at every event")
+    })
 }
 
 /// Says what would be trained.

@@ -37,6 +37,23 @@ pub fn settings_file(folder: &Path, plan: &Path) -> PathBuf {
     path
 }
 
+/// A matrix-market folder of so many cells and genes, a tenth of whose counts are above 0.
+pub fn matrix_market(folder: &Path, cells: usize, genes: usize) {
+    std::fs::create_dir_all(folder).unwrap();
+    let names = |of: &str, n: usize| (0..n).map(|i| format!("{of}-{i}\n")).collect::<String>();
+    std::fs::write(folder.join("barcodes.tsv"), names("cell", cells)).unwrap();
+    std::fs::write(folder.join("features.tsv"), names("gene", genes)).unwrap();
+    let entries: Vec<(usize, usize)> = (0..cells)
+        .flat_map(|cell| (0..genes).filter(move |gene| (cell + gene) % 10 == 0).map(move |g| (g, cell)))
+        .collect();
+    let mut text =
+        format!("%%MatrixMarket matrix coordinate integer general\n{genes} {cells} {}\n", entries.len());
+    for (gene, cell) in entries {
+        text += &format!("{} {} {}\n", gene + 1, cell + 1, 1 + (gene * cell) % 7);
+    }
+    std::fs::write(folder.join("matrix.mtx"), text).unwrap();
+}
+
 /// Every file of a run by its path, without the one that times may differ in and the lock.
 pub fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();

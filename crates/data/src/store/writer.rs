@@ -9,13 +9,12 @@ use crate::cells::{Annotation, ColumnKind};
 use crate::genes::{Gene, GeneVocab};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
-use genil_base::files::{parent, sha256_file, write_whole};
-use genil_base::{Error, Result};
+use genil_base::files::{sha256_file, write_whole};
+use genil_base::{Error, FolderInTheMaking, Result};
 use rayon::prelude::*;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// A record batch is closed when it has this many cells …
 const BATCH_CELLS: usize = 8192;
@@ -29,7 +28,7 @@ const SHARD_VALUES: u64 = 1 << 27;
 pub struct StoreWriter {
     path: PathBuf,
     replace: bool,
-    folder: TempDir,
+    folder: FolderInTheMaking,
     genes: GeneVocab,
     detected: Vec<u64>,
     panels: Panels,
@@ -59,10 +58,7 @@ impl StoreWriter {
         columns: Vec<(String, ColumnKind)>,
         sources: Vec<Source>,
     ) -> Result<Self> {
-        if fs::symlink_metadata(path).is_ok() {
-            return Err(Error::new(format!("{} exists already", path.display()))
-                .help("choose another name, or say that it is to be replaced"));
-        }
+        refuse_existing(path)?;
         Self::begin(path, false, genes, panels, columns, sources)
     }
 
@@ -98,12 +94,11 @@ impl StoreWriter {
         let genes = GeneVocab::new(genes)?;
         let panels = Panels::new(panels, genes.len())?;
         let columns = entries(columns)?;
-        let beside = parent(path);
-        fs::create_dir_all(beside).map_err(|e| Error::io("create the folder", beside, &e))?;
-        let folder = tempfile::Builder::new()
-            .prefix(".genil-partial-")
-            .tempdir_in(beside)
-            .map_err(|e| Error::io("create a folder in", beside, &e))?;
+        let folder = FolderInTheMaking::begin(path)?;
+        // A store that a killed import was replacing is back now.
+        if !replace {
+            refuse_existing(path)?;
+        }
         Ok(Self {
             path: path.to_owned(),
             replace,
@@ -244,31 +239,17 @@ impl StoreWriter {
             serde_json::to_writer_pretty(&mut *out, &self.manifest)
                 .map_err(|e| Error::new(format!("cannot write {MANIFEST}: {e}")).at_path(&folder))
         })?;
-        self.move_into_place()?;
+        self.folder.finish(self.replace)?;
         Store::open(&self.path)
     }
+}
 
-    fn move_into_place(&self) -> Result<()> {
-        let folder = self.folder.path();
-        readable_by_all(folder).map_err(|e| Error::io("set the permissions of", folder, &e))?;
-        if self.replace && self.path.exists() {
-            // Two renames: a kill between them leaves the old store whole beside its path.
-            let old = folder.with_extension("replaced");
-            fs::rename(&self.path, &old).map_err(|e| Error::io("move away", &self.path, &e))?;
-            if let Err(e) = fs::rename(folder, &self.path) {
-                // Back to what it was; if even that fails, the message names where the old store is.
-                let back = fs::rename(&old, &self.path);
-                let error = Error::io("create", &self.path, &e);
-                return Err(if back.is_ok() {
-                    error
-                } else {
-                    error.at(format!("the old store: {}", old.display()))
-                });
-            }
-            return fs::remove_dir_all(&old).map_err(|e| Error::io("remove the replaced store", &old, &e));
-        }
-        fs::rename(folder, &self.path).map_err(|e| Error::io("create", &self.path, &e))
+fn refuse_existing(path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(());
     }
+    Err(Error::new(format!("{} exists already", path.display()))
+        .help("choose another name, or say that it is to be replaced"))
 }
 
 /// The columns under names that are free, or an error when one occurs twice.
@@ -301,16 +282,4 @@ fn arrow(error: &arrow_schema::ArrowError, folder: &Path) -> Error {
     Error::new(format!("cannot write cells: {error}"))
         .at_path(folder)
         .help("check that the disk has room and may be written")
-}
-
-/// Temporary folders are private to their owner; a store is an ordinary folder.
-#[cfg(unix)]
-fn readable_by_all(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -69,9 +69,10 @@ impl CpuEngine {
     /// A model of this size with first values drawn from `seed`.
     ///
     /// # Errors
-    /// When the sizes do not fit together or the processor lacks the precision's instructions.
+    /// When the sizes do not fit together, need more memory than there is, or the processor lacks the precision's instructions.
     pub fn new(config: ModelConfig, vocabulary: usize, seed: u64) -> Result<Self> {
         config.check()?;
+        Layout::check_memory(&config, vocabulary)?;
         let vector = Vector::new(Instructions::Best, config.precision)?;
         let parameters = first_values(&config, vocabulary, seed);
         Ok(Self::with(config, parameters, vector))

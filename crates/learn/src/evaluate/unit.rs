@@ -35,6 +35,13 @@ pub struct SetScores {
 }
 
 impl SetScores {
+    /// Whether genes and classes are the run's, and every cell has its weight.
+    fn are_of(&self, run: &Run) -> bool {
+        let genes = self.genes.iter().all(|&(token, ..)| (token as usize) < run.stages.partition.len());
+        let weighted = |m: &Measured| m.sums.is_empty() || m.sums.len() == m.weights.len();
+        genes && self.metrics.values().all(weighted)
+    }
+
     /// Adds a figure, if there is one.
     fn add(&mut self, metric: &str, figure: Option<Measured>) {
         if let Some(figure) = figure {
@@ -66,9 +73,14 @@ fn read_present(run: &Run, unit: (u64, &str, usize)) -> Result<Option<Vec<SetSco
     if !path.is_file() {
         return Ok(None);
     }
-    // Of another version: measured again.
+    // Of another version, or damaged: measured again.
     let Ok(scores) = serde_json::from_str::<Scores>(&files::read_text(&path)?) else { return Ok(None) };
-    Ok((scores.of == fingerprint(run, unit)?).then_some(scores.sets))
+    // A baseline has the figures of the next set only.
+    let (_, method, stage) = unit;
+    let expected = if method == UNTRAINED { stage + 1..stage + 2 } else { 0..run.stages.last() + 1 };
+    let sound =
+        scores.sets.iter().map(|it| it.set).eq(expected) && scores.sets.iter().all(|it| it.are_of(run));
+    Ok((sound && scores.of == fingerprint(run, unit)?).then_some(scores.sets))
 }
 
 /// A model's figures.

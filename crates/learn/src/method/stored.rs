@@ -155,7 +155,7 @@ impl Stored {
     pub fn restore(&mut self, memory: &Memory) -> Result<()> {
         if let Some(stored) = memory.notes.get("stored") {
             self.cells = serde_json::from_value(stored.clone())
-                .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")))?;
+                .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")).at("memory.json"))?;
         }
         Ok(())
     }

@@ -56,7 +56,9 @@ fn chains(manifest: &Manifest, stage: usize) -> Result<Vec<(String, Vec<usize>)>
         // A chain is one folder's name: nothing that leads out of the run folder.
         let parts: Vec<Component> = Path::new(chain).components().collect();
         if !matches!(parts[..], [Component::Normal(_)]) || chain.contains(['/', '\\']) {
-            return Err(Error::new(format!("'{chain}' is no name of a model folder")).at("run.json, chains"));
+            return Err(Error::new(format!("'{chain}' is no name of a model folder"))
+                .at("run.json, chains")
+                .help("the file was changed: copy the run again"));
         }
         match chains.iter_mut().find(|(name, _)| name == chain) {
             Some((_, methods)) => methods.push(m),
@@ -67,6 +69,7 @@ fn chains(manifest: &Manifest, stage: usize) -> Result<Vec<(String, Vec<usize>)>
 }
 
 fn read(path: &Path) -> Result<Vec<Point>> {
+    files::refuse_link(path)?;
     let text = files::read_text(path)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut points = Vec::with_capacity(lines.len());

@@ -133,9 +133,13 @@ impl Manifest {
             return Err(Error::new(format!("{} is no run folder: it has no run.json", folder.display()))
                 .help("give the folder that 'genil train' wrote"));
         }
+        files::refuse_link(&path)?;
         let text = files::read_text(&path)?;
-        let manifest: Self = serde_json::from_str(&text)
-            .map_err(|e| Error::new(format!("run.json cannot be read: {e}")).at_path(&path))?;
+        let manifest: Self = serde_json::from_str(&text).map_err(|e| {
+            Error::new(format!("run.json cannot be read: {e}"))
+                .at_path(&path)
+                .help("it is cut short or of another version of genil: copy the run again, or train it again")
+        })?;
         manifest.check().map_err(|e| e.at_path(&path))?;
         Ok(manifest)
     }

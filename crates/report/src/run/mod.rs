@@ -64,6 +64,8 @@ impl Run {
         let mut texts = Vec::new();
         for name in ["run.toml", "plan.toml"] {
             if let Some(path) = present(folder, name) {
+                // A page may be passed on: it must not show what lies elsewhere.
+                files::refuse_link(&path)?;
                 texts.push((name, files::read_text(&path)?));
             }
         }

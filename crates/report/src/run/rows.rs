@@ -1,12 +1,13 @@
 //! CSV rows with errors that name the line.
 
-use genil_base::{Error, Result};
+use genil_base::{Error, Result, files};
 use genil_score::Interval;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use std::path::Path;
 
 /// Reads every row of a CSV file with a header as a `T` and keeps what `keep` makes of it.
 pub fn read<T: DeserializeOwned, U>(path: &Path, keep: impl Fn(T) -> Result<Option<U>>) -> Result<Vec<U>> {
+    files::refuse_link(path)?;
     let mut reader = csv::Reader::from_path(path).map_err(|e| wrong(path, &e))?;
     let mut rows = Vec::new();
     for (index, row) in reader.deserialize().enumerate() {

@@ -49,7 +49,7 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
             .at_path(path)
             .help("run 'genil evaluate' on the folder first"));
     }
-    rows::read(path, |row: ScoreRow| {
+    let scores = rows::read(path, |row: ScoreRow| {
         let Some(value) = row.value else { return Ok(None) };
         Ok(Some(Score {
             method: manifest.method(&row.method)?,
@@ -59,7 +59,11 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<Score>> {
             metric: row.metric,
             score: rows::interval(value, row.low, row.high),
         }))
-    })
+    })?;
+    if scores.is_empty() {
+        return Err(Error::new("there is no score in it").at_path(path).help("evaluate the run again"));
+    }
+    Ok(scores)
 }
 
 /// One line of `summary.csv`, shown as it is.
