@@ -1,5 +1,7 @@
 //! What a run promises: the same bytes whatever happens, and the known answer of the synthetic data.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{contents, demo_plan, genil, matrix_market, settings_file, slow};
