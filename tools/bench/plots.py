@@ -91,11 +91,10 @@ def draw_roofline(parts, peak, stream, out):
     axis.plot([1, knee, 1000], [stream, peak, peak], color="#333333")
     axis.text(1.2, stream * 1.6, f"memory, {stream:.0f} GB/s", rotation=38)
     axis.text(knee * 1.3, peak * 1.08, f"fused multiply–adds, {peak:.0f} GFLOP/s")
-    for name, p in parts.items():
-        x, y = p["gflop"] / p["gb"], p["gflop"] / p["ms"] * 1e3
-        axis.plot(x, y, "o", color="#205080")
-        axis.annotate(name, (x, y), xytext=(4, -9), textcoords="offset points", fontsize=7)
-    axis.set(xscale="log", yscale="log", xlabel="FLOP a byte", ylabel="GFLOP/s", xlim=(1, 1000), ylim=(stream, peak * 2))
+    for (name, p), marker in zip(parts.items(), "osD^v<>"):
+        axis.plot(p["gflop"] / p["gb"], p["gflop"] / p["ms"] * 1e3, marker, color="#205080", label=name)
+    axis.legend(loc="lower right", frameon=False, fontsize=8)
+    axis.set(xscale="log", yscale="log", xlabel="FLOP a byte", ylabel="GFLOP/s", xlim=(1, 1000), ylim=(stream, peak * 1.5))
     figure.tight_layout()
     figure.savefig(out / "roofline.svg", metadata={"Date": None})
 
@@ -106,8 +105,18 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("docs/plots"))
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--draw-only", action="store_true", help="draw the numbers of OUT/plots.json again")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    if not arguments.draw_only:
+        numbers = measure_all(arguments)
+        (arguments.out / "plots.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    numbers = json.loads((arguments.out / "plots.json").read_text())
+    draw_cost(numbers["cost"], arguments.out)
+    draw_roofline(numbers["ref"], numbers["peak_gflops"], numbers["bandwidth_gb"], arguments.out)
+
+
+def measure_all(arguments):
     points = {}
     for name, sweep in SWEEPS.items():
         for at, settings in sweep:
@@ -117,10 +126,7 @@ def main():
             points.setdefault(name, []).append(cell)
     report = measure(arguments, {"steps": 4})
     parts, peak, stream = parts_of_ref(report), report["peak_gflops"], bandwidth(arguments.threads) / 1e9
-    draw_cost(points, arguments.out)
-    draw_roofline(parts, peak, stream, arguments.out)
-    numbers = {"threads": arguments.threads, "peak_gflops": peak, "bandwidth_gb": stream, "ref": parts, "cost": points}
-    (arguments.out / "plots.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    return {"threads": arguments.threads, "peak_gflops": peak, "bandwidth_gb": stream, "ref": parts, "cost": points}
 
 
 if __name__ == "__main__":
