@@ -95,8 +95,6 @@ pub enum Reason {
     New,
     /// Several columns of the file are this gene.
     Duplicate,
-    /// An Ensembl id with a version, which is left out.
-    Version,
     /// No gene at all: an antibody, a guide.
     NoGene,
 }
@@ -125,7 +123,6 @@ impl Reason {
             }
             Self::New => "new to the model: it drops them, and can learn them in a stage of their own",
             Self::Duplicate => "several columns are the same gene: their counts are added up",
-            Self::Version => "Ensembl ids with a version, which is left out",
             Self::NoGene => "features that are no genes are set aside",
         }
     }

@@ -51,12 +51,12 @@ impl Run {
     /// works on it, or its `costs.csv` is a link that may lead elsewhere.
     pub fn begin(folder: &Path, settings: RunSettings) -> Result<Self> {
         // A plan that cannot be used leaves no folder behind.
-        Stages::open(&settings.plan)?;
+        let stages = Stages::open(&settings.plan)?;
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         let lock = lock(folder)?;
         files::refuse_link(&folder.join(costs::FILE))?;
         files::remove_partial(folder)?;
-        let run = Self { lock: Some(lock), ..Self::look_at(folder, settings)? };
+        let run = Self { lock: Some(lock), ..Self::of(folder, settings, stages)? };
         run.write_cards()?;
         Ok(run)
     }
@@ -67,6 +67,11 @@ impl Run {
     /// As [`Run::begin`].
     pub fn look_at(folder: &Path, settings: RunSettings) -> Result<Self> {
         let stages = Stages::open(&settings.plan)?;
+        Self::of(folder, settings, stages)
+    }
+
+    /// A run whose models, as far as there are any, are those of these settings.
+    fn of(folder: &Path, settings: RunSettings, stages: Stages) -> Result<Self> {
         let (plan_hash, settings_hash) = (stages.plan.fingerprint()?, settings.fingerprint()?);
         let run = Self { folder: folder.to_owned(), settings, stages, plan_hash, settings_hash, lock: None };
         for (seed, method, stage) in run.units() {
