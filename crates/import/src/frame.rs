@@ -99,6 +99,25 @@ impl Frame {
             Some(Attribute::Texts(names)) => names,
             _ => file.names(place)?.into_iter().filter(|n| *n != index_name && n != "__categories").collect(),
         };
+        Ok(Self::with_columns(file, place, index, names))
+    }
+
+    /// Reads the group at `place` whose arrays, of `rows` entries each, are the columns of a table: the first of
+    /// `names` that is there has the names of the rows.
+    pub fn of_attributes(file: &dyn Hierarchy, place: &str, names: &[&str], rows: usize) -> Result<Self> {
+        let mut columns = file.names(place)?;
+        let Some(name) = names.iter().find_map(|name| columns.iter().position(|found| found == name)) else {
+            return Err(Error::new(format!("'{place}' has no names: none of {}", names.join(", ")))
+                .help(format!("it has: {}", columns.join(", "))));
+        };
+        let index = read_index(file, &format!("{place}/{}", columns.remove(name)))?;
+        match index.len() == rows {
+            true => Ok(Self::with_columns(file, place, index, columns)),
+            false => Err(Error::new(format!("'{place}' has {} names for {rows} rows", index.len()))),
+        }
+    }
+
+    fn with_columns(file: &dyn Hierarchy, place: &str, index: Vec<String>, names: Vec<String>) -> Self {
         let mut frame = Self { index, columns: Vec::new(), skipped: Vec::new() };
         for name in names {
             match read_values(file, place, &name, frame.index.len()) {
@@ -106,7 +125,7 @@ impl Frame {
                 Err(error) => frame.skipped.push(Skipped { name, reason: error.what().to_owned() }),
             }
         }
-        Ok(frame)
+        frame
     }
 }
 

@@ -48,7 +48,7 @@ impl Hdf5 {
         let bytes = disk.metadata().map_err(|e| Error::io("read", path, &e))?.len();
         if !is_hdf5(path)? {
             return Err(Error::new(format!("{} is not an HDF5 file", path.display())).help(
-                "h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page",
+                ".h5ad, .loom and 10x .h5 files are HDF5; check that the download is whole and not an error page",
             ));
         }
         let again = disk.try_clone().map_err(|e| Error::io("open", path, &e))?;

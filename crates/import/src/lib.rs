@@ -5,8 +5,8 @@
 //! 1. `hdf5` (with `filters`, `blosc`, `elements` for what its library leaves packed) and `zarr`, which are both a
 //!    `hierarchy` of arrays, and `text`: bytes on disk as arrays and lines;
 //! 2. `frame`, `matrix` (with `transpose`, `triples`): the tables and matrices of a file;
-//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, a matrix-market folder `mtx`, a text table `table`, lists
-//!    of tokens in Parquet `tokens`, or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
+//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, `loom`, a matrix-market folder `mtx`, a text table `table`,
+//!    lists of tokens in Parquet `tokens`, or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
 //!    `annotations`: a table of its cells;
 //! 4. `names`: which rows are the same gene; `measured`: which genes were measured where;
 //! 5. `merge`: one set of genes and of columns for all files;
@@ -29,6 +29,7 @@ mod filters;
 mod frame;
 mod hdf5;
 mod hierarchy;
+mod loom;
 mod matrix;
 mod measured;
 mod merge;

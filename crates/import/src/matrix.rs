@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Values of a slab, at most: 4 Mi values with their genes are 32 MiB.
-const SLAB: usize = 1 << 22;
+pub const SLAB: usize = 1 << 22;
 /// Values looked at in each of three places to see whether a matrix holds counts.
 const LOOK: usize = 1 << 16;
 
@@ -102,7 +102,7 @@ impl Matrix for Sparse {
 }
 
 /// Whether the beginning, the middle and the end of an array are whole numbers.
-fn whole_numbers(array: &dyn Array) -> Result<bool> {
+pub fn whole_numbers(array: &dyn Array) -> Result<bool> {
     let length = array.rows();
     let width: usize = array.shape().iter().skip(1).product();
     let look = (LOOK / width.max(1)).max(1).min(length);

@@ -7,7 +7,7 @@ use crate::matrix::Matrix;
 use crate::summary::Skipped;
 use crate::table::{self, GenesIn};
 use crate::zarr::{self, Zarr};
-use crate::{mtx, svmlight, tenx, tokens, uci, words};
+use crate::{loom, mtx, svmlight, tenx, tokens, uci, words};
 use genil_base::{Error, Result};
 use genil_data::Gene;
 use std::path::{Path, PathBuf};
@@ -56,8 +56,11 @@ pub fn open(path: &Path, counts: &Counts, genes: Option<GenesIn>) -> Result<Open
         };
     }
     let file = Hdf5::open(path)?;
-    let opened =
-        if tenx::is_tenx(&file) { tenx::open(&file, path) } else { anndata::open(&file, path, counts) };
+    let opened = match () {
+        () if tenx::is_tenx(&file) => tenx::open(&file, path),
+        () if loom::is_loom(&file) => loom::open(&file, path, counts),
+        () => anndata::open(&file, path, counts),
+    };
     opened.map_err(|e| {
         e.at_path(path).help(
             "check that the file is whole; if it opens elsewhere, write it again with a current anndata: \
@@ -77,8 +80,9 @@ fn open_zarr(path: &Path, counts: &Counts) -> Result<Opened> {
 
 fn unknown(path: &Path) -> Error {
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("h5ad" | "h5") => Error::new(format!("{} is not an HDF5 file", path.display()))
-            .help("h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page"),
+        Some("h5ad" | "h5" | "loom") => Error::new(format!("{} is not an HDF5 file", path.display())).help(
+            ".h5ad, .loom and 10x .h5 files are HDF5; check that the download is whole and not an error page",
+        ),
         Some("zip") => Error::new(format!("{} is an archive", path.display()))
             .help("unzip it, and name the file or the .zarr folder that was in it"),
         _ => Error::new(format!("{} is of no form that can be imported", path.display()))
@@ -86,4 +90,4 @@ fn unknown(path: &Path) -> Error {
     }
 }
 
-const FORMS: &str = ".h5ad, .zarr folders, 10x .h5 and matrix folders, .parquet, tables (.csv, .tsv, .txt); bags of words as folders of .txt, docword.NAME.txt or .svmlight";
+const FORMS: &str = ".h5ad, .zarr folders, .loom, 10x .h5 and matrix folders, .parquet, tables (.csv, .tsv, .txt); bags of words as folders of .txt, docword.NAME.txt or .svmlight";

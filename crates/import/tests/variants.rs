@@ -76,19 +76,24 @@ fn every_variant_is_read_as_the_same_cells() {
         let without: &[&str] = match variant {
             "anndata07.h5ad" | "zarr2_anndata07.zarr" => &["maybe", "age"],
             "unreadable_column.h5ad" => &["score", "age"],
+            "loom.loom" | "loom_layer.loom" => &["cell_type", "stage", "cluster", "good", "maybe", "age"],
             _ => &[],
         };
-        if variant.ends_with(".h5ad") || variant.ends_with(".zarr") {
+        if [".h5ad", ".zarr", ".loom"].iter().any(|ending| variant.ends_with(ending)) {
             check_columns(&store, &expected, variant, without);
         }
         let skipped: Vec<&str> = summary.files[0].skipped.iter().map(|column| column.name.as_str()).collect();
-        let expected_skips: &[&str] = if variant.starts_with("unreadable") { without } else { &[] };
+        let expected_skips: &[&str] = match variant {
+            "unreadable_column.h5ad" => without,
+            "loom.loom" | "loom_layer.loom" => &["embedding"],
+            _ => &[],
+        };
         assert_eq!(skipped, expected_skips, "{variant}");
         let taken = match variant {
-            "layer_counts.h5ad" | "zarr2_layer_counts.zarr" => "layers/counts",
+            "layer_counts.h5ad" | "zarr2_layer_counts.zarr" | "loom_layer.loom" => "layers/counts",
             "raw_counts.h5ad" | "zarr3_raw_counts.zarr" => "raw/X",
             "tenx_v2.h5" => "GRCh38",
-            "tenx_v3.h5" => "matrix",
+            "tenx_v3.h5" | "loom.loom" => "matrix",
             _ if variant.starts_with("mtx") => "matrix.mtx",
             _ => "X",
         };
@@ -103,7 +108,7 @@ fn every_variant_is_read_as_the_same_cells() {
             _ => {}
         }
     }
-    assert!(seen >= 47, "{seen}");
+    assert!(seen >= 49, "{seen}");
 }
 
 /// Checks that all annotations of a file are the same numbers, whatever has packed them, and the column `text`.
@@ -137,12 +142,19 @@ fn columns_of_zarr_folders_are_read_whatever_the_codec_and_the_type() {
 
 #[test]
 fn a_matrix_that_is_asked_for_is_taken() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = unpack("layer_counts.h5ad.gz", folder.path());
-    let (summary, store) = import_one(&path, folder.path(), |options| options.layer = Some("X".into()));
-    assert_eq!(summary.files[0].taken, "X");
-    assert!(!summary.whole_numbers && !store.manifest().whole_numbers);
-    assert!(summary.notes.join("").contains("not raw counts"), "{:?}", summary.notes);
+    let all = [
+        ("layer_counts.h5ad.gz", "X"),
+        ("zarr2_layer_counts.zarr.tar.gz", "X"),
+        ("loom_layer.loom.gz", "matrix"),
+    ];
+    for (name, place) in all {
+        let folder = tempfile::tempdir().unwrap();
+        let path = unpack(name, folder.path());
+        let (summary, store) = import_one(&path, folder.path(), |options| options.layer = Some("X".into()));
+        assert_eq!(summary.files[0].taken, place);
+        assert!(!summary.whole_numbers && !store.manifest().whole_numbers);
+        assert!(summary.notes.join("").contains("not raw counts"), "{:?}", summary.notes);
+    }
 }
 
 #[test]
