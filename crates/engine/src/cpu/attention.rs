@@ -6,13 +6,12 @@
 //! FLOP: 4·t·T·w forward, 10·t·T·w backward. Nothing of size t×T is kept.
 
 use super::arena::size;
-use super::pool::Pool;
+use super::pool::{Pool, share};
 use super::product::{Panels, product, rows_of, transposed};
 use super::softmax::{Softmax, SoftmaxBackward, padded};
 use super::vector::Vector;
 use super::windows::{Window, windows};
 use crate::dropout::{RowDropout, SiteDropout};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Query rows of a block.
@@ -83,7 +82,7 @@ impl Attention<'_> {
     pub fn forward(&self, q: &[f32], kv: &[f32], context: &mut [f32], lse: &mut [f32]) {
         let contexts = windows(context, self.width, self.queries, self.head_width());
         let lses = windows(lse, self.heads, self.queries, 1);
-        contexts.into_par_iter().zip(lses).enumerate().for_each(|(task, (o, lse))| {
+        share(contexts.into_iter().zip(lses).enumerate(), |(task, (o, lse))| {
             let place = (task / self.heads, task % self.heads);
             self.pool.lend(|scratch| self.forward_one(place, (q, kv), (o, lse), scratch));
         });
@@ -139,7 +138,7 @@ impl Attention<'_> {
         for (i, window) in windows(kv, 2 * self.width, self.keys, w).into_iter().enumerate() {
             if i % (2 * self.heads) < self.heads { ks.push(window) } else { vs.push(window) }
         }
-        qs.into_par_iter().zip(ks).zip(vs).enumerate().for_each(|(task, ((q, k), v))| {
+        share(qs.into_iter().zip(ks).zip(vs).enumerate(), |(task, ((q, k), v))| {
             let place = (task / self.heads, task % self.heads);
             self.pool.lend(|scratch| self.backward_one(place, (q, k, v), of_rows, d_context, scratch));
         });
