@@ -15,8 +15,8 @@ use super::windows::{Window, windows};
 use crate::dropout::{RowDropout, SiteDropout};
 use std::ops::Range;
 
-/// Query rows of a block.
-const BLOCK: usize = 60;
+/// Query rows of a block: whole tiles of 12 rows, and whole groups of 32 for pairs.
+const BLOCK: usize = 96;
 
 /// The numbers in a row of scores: whole groups of 32, and an odd number of cache lines, so that
 /// a column's numbers do not compete for the same places of the cache.
