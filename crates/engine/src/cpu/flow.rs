@@ -197,7 +197,7 @@ impl CpuEngine {
         }
     }
 
-    fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
+    pub(super) fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
         Layer {
             index,
             width: self.config.width,
