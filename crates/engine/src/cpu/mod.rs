@@ -13,6 +13,8 @@
 
 mod arena;
 mod attention;
+#[cfg(test)]
+mod blocks;
 mod clock;
 mod embed;
 mod exp;

@@ -8,7 +8,7 @@
 //! In bf16, A and B hold pairs instead of numbers (see [`super::half`]): the same tiles with another
 //! instruction in the middle, and half as many steps of k.
 
-use super::half::{HalfKernel, Pairing, pair, pair_lines, paired};
+use super::half::{HalfKernel, Pairing, depth, low_of, pair, pair_along, paired};
 use super::vector::Vector;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -51,7 +51,7 @@ impl Panels {
     /// Packs the `rows` × `columns` matrix in `source`.
     pub fn pack(&mut self, vector: Vector, k: usize, columns: usize, source: View<'_>) {
         let panel = 2 * vector.lanes();
-        let rows = if vector.half() { k.div_ceil(2) } else { k };
+        let rows = if vector.half() { depth(k) } else { k };
         (self.k, self.rows, self.columns, self.panel) = (k, rows, columns, panel);
         let length = columns.div_ceil(panel) * panel * rows;
         if self.data.len() != length {
@@ -117,7 +117,8 @@ impl Pack<'_> {
         let zeros = [0.0; 64];
         for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
             let line = |r: usize| &source[r * row + i * panel..][..panel];
-            let (low, high) = (line(r), if r + rows < k { line(r + rows) } else { &zeros[..panel] });
+            let low = low_of(r);
+            let (low, high) = (line(low), if low + 16 < k { line(low + 16) } else { &zeros[..panel] });
             let (to, _) = S::as_mut_simd_f32s(&mut data[(i * rows + r) * panel..][..panel]);
             let pairs = S::as_simd_f32s(low).0.iter().zip(S::as_simd_f32s(high).0);
             for (to, (low, high)) in to.iter_mut().zip(pairs) {
@@ -130,8 +131,9 @@ impl Pack<'_> {
                 to[used..].fill(0.0);
                 if row != 1 {
                     let at = |r: usize, c: usize| source[r * row + i * panel + c];
+                    let low = low_of(r);
                     for (c, to) in to[..used].iter_mut().enumerate() {
-                        *to = pair(at(r, c), if r + rows < k { at(r + rows, c) } else { 0.0 });
+                        *to = pair(at(low, c), if low + 16 < k { at(low + 16, c) } else { 0.0 });
                     }
                 }
             }
@@ -139,12 +141,11 @@ impl Pack<'_> {
             for c in if row == 1 { 0..used } else { 0..0 } {
                 let line = &source[(i * panel + c) * column..][..k];
                 let mut pairs = [0.0; 64];
-                for start in (0..rows).step_by(64) {
-                    let (low, high) = line.split_at(rows);
-                    let low = &low[start..rows.min(start + 64)];
-                    pair_lines::<S, P>(simd, low, &high[start.min(high.len())..], &mut pairs[..low.len()]);
-                    let to = to[start * panel + c..].iter_mut().step_by(panel);
-                    to.zip(&pairs[..low.len()]).for_each(|(to, pair)| *to = *pair);
+                for (i, line) in line.chunks(128).enumerate() {
+                    let pairs = &mut pairs[..depth(line.len())];
+                    pair_along::<S, P>(simd, line, pairs);
+                    let to = to[64 * i * panel + c..].iter_mut().step_by(panel);
+                    to.zip(pairs).for_each(|(to, pair)| *to = *pair);
                 }
             }
         }
@@ -161,23 +162,35 @@ pub(crate) fn product(
     b: &Panels,
     add: bool,
 ) {
+    if vector.half() {
+        LEFT.with_borrow_mut(|left| {
+            let a = paired(vector, a, rows, b.k, left);
+            product_of_held(vector, c, stride, rows, a, b, add);
+        });
+    } else {
+        product_of_held(vector, c, stride, rows, a, b, add);
+    }
+}
+
+/// [`product`] with an A that is held as the kernels want it: in bf16, in pairs.
+pub(crate) fn product_of_held(
+    vector: Vector,
+    c: &mut [f32],
+    stride: usize,
+    rows: usize,
+    a: View<'_>,
+    b: &Panels,
+    add: bool,
+) {
     if rows == 0 || b.columns == 0 {
         return;
     }
     // Every index that the tiles use is at most one of these.
     assert!(b.columns <= stride && (rows - 1) * stride + b.columns <= c.len());
     assert!(b.data.len() == b.columns.div_ceil(b.panel) * b.panel * b.rows);
-    let fits = |a: View<'_>| b.rows == 0 || (rows - 1) * a.row + (b.rows - 1) * a.column < a.data.len();
-    if vector.half() {
-        LEFT.with_borrow_mut(|left| {
-            let a = paired(vector, a, rows, b.k, left);
-            assert!(fits(a));
-            vector.run_half(HalfKernel::Product(Product { c, stride, rows, a, b, add }));
-        });
-    } else {
-        assert!(fits(a));
-        vector.run(Product { c, stride, rows, a, b, add });
-    }
+    assert!(b.rows == 0 || (rows - 1) * a.row + (b.rows - 1) * a.column < a.data.len());
+    let product = Product { c, stride, rows, a, b, add };
+    if vector.half() { vector.run_half(HalfKernel::Product(product)) } else { vector.run(product) }
 }
 
 thread_local! {
