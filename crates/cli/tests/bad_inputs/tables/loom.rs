@@ -59,7 +59,7 @@ pub const CASES: &[Case] = &[
     refused("no names of cells", |w| w.loom(|l| l.cells.0 = "cid"), IMPORT, &["col_attrs", "cid", "CellID"]),
     refused(
         "fewer names than genes",
-        |w| w.loom(|l| drop(l.genes.1.pop())),
+        |w| w.loom(|l| l.genes.1.truncate(2)),
         IMPORT,
         &["row_attrs", "2 names for 3 rows"],
     ),
