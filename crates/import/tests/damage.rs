@@ -36,13 +36,14 @@ fn files(path: &Path) -> Vec<PathBuf> {
     inner.iter().flat_map(|path| files(path)).collect()
 }
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "csr_gzip.h5ad.gz",
     "dense_lzf_int.h5ad.gz",
     "libver_latest.h5ad.gz",
     "anndata07.h5ad.gz",
     "tenx_v3.h5.gz",
     "loom.loom.gz",
+    "tokens_zstd.tar.gz",
     "zarr2_csr.zarr.tar.gz",
     "zarr2_dense.zarr.tar.gz",
     "zarr2_fixed_texts.zarr.tar.gz",

@@ -1,5 +1,6 @@
 //! Columns of Parquet files, batch by batch, as numbers and texts.
 
+use super::zstd;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type, UInt64Type};
@@ -10,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Cells read at a time.
 pub const TOGETHER: usize = 4096;
@@ -30,6 +32,21 @@ fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::new(format!("cannot be read as Parquet: {what}")).at_path(path).help(help)
 }
 
+/// Reads these columns, some rows at a time.
+fn reader(path: &Path, columns: &[String]) -> Result<ParquetRecordBatchReader> {
+    let builder = builder(path)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
+    let reader = match zstd::is_used(builder.metadata()) {
+        true => {
+            let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+            let fields = builder.schema().fields();
+            zstd::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER)
+        }
+        false => builder.with_projection(mask).with_batch_size(TOGETHER).build(),
+    };
+    reader.map_err(|e| broken(path, &e))
+}
+
 /// Calls `each` with the batches of the files, of these columns and at most so many rows of each file.
 pub fn batches(
     files: &[PathBuf],
@@ -38,12 +55,15 @@ pub fn batches(
     each: &mut dyn FnMut(&RecordBatch, &Path) -> Result<()>,
 ) -> Result<()> {
     for path in files {
-        let builder = builder(path)?.with_limit(most);
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
-        let reader: ParquetRecordBatchReader =
-            builder.with_projection(mask).with_batch_size(TOGETHER).build().map_err(|e| broken(path, &e))?;
-        for batch in reader {
-            each(&batch.map_err(|e| broken(path, &e))?, path)?;
+        let mut left = most;
+        for batch in reader(path, columns)? {
+            let batch = batch.map_err(|e| broken(path, &e))?;
+            let batch = batch.slice(0, left.min(batch.num_rows()));
+            each(&batch, path)?;
+            left -= batch.num_rows();
+            if left == 0 {
+                break;
+            }
         }
     }
     Ok(())
