@@ -9,7 +9,9 @@ use arrow_schema::DataType;
 use genil_base::{Error, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +21,29 @@ pub const TOGETHER: usize = 4096;
 /// Opens a file.
 pub fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(path, &e))
+    let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+    match builder.metadata().row_groups().iter().all(is_sound) {
+        true => Ok(builder),
+        false => Err(broken(path, &"a place in it is below 0")),
+    }
+}
+
+/// The library panics where a place or a size is below 0.
+fn is_sound(group: &RowGroupMetaData) -> bool {
+    let column = |column: &ColumnChunkMetaData| {
+        let first = column.dictionary_page_offset().unwrap_or(0);
+        column.data_page_offset().min(first).min(column.compressed_size()).min(column.num_values()) >= 0
+    };
+    group.num_rows() >= 0 && group.columns().iter().all(column)
+}
+
+/// What the library says of its work. Some of its decoders panic on damaged pages, which is an error like others: what
+/// they worked on is not used again.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|e| broken(path, &e)),
+        Err(_) => Err(broken(path, &"its bytes contradict each other")),
+    }
 }
 
 fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
@@ -36,15 +60,12 @@ fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
 fn reader(path: &Path, columns: &[String]) -> Result<ParquetRecordBatchReader> {
     let builder = builder(path)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
-    let reader = match zstd::is_used(builder.metadata()) {
-        true => {
-            let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-            let fields = builder.schema().fields();
-            zstd::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER)
-        }
-        false => builder.with_projection(mask).with_batch_size(TOGETHER).build(),
-    };
-    reader.map_err(|e| broken(path, &e))
+    if zstd::is_used(builder.metadata()) {
+        let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+        let fields = builder.schema().fields();
+        return guarded(path, || zstd::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER));
+    }
+    guarded(path, || builder.with_projection(mask).with_batch_size(TOGETHER).build())
 }
 
 /// Calls `each` with the batches of the files, of these columns and at most so many rows of each file.
@@ -56,8 +77,8 @@ pub fn batches(
 ) -> Result<()> {
     for path in files {
         let mut left = most;
-        for batch in reader(path, columns)? {
-            let batch = batch.map_err(|e| broken(path, &e))?;
+        let mut reader = reader(path, columns)?;
+        while let Some(batch) = guarded(path, || reader.next().transpose().map_err(Into::into))? {
             let batch = batch.slice(0, left.min(batch.num_rows()));
             each(&batch, path)?;
             left -= batch.num_rows();
