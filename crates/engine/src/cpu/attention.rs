@@ -13,6 +13,7 @@ use super::softmax::{Softmax, SoftmaxBackward, padded};
 use super::vector::Vector;
 use super::windows::{Window, windows};
 use crate::dropout::{RowDropout, SiteDropout};
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 /// Query rows of a block: whole tiles of 12 rows, and whole groups of 32 for pairs.
@@ -118,7 +119,7 @@ impl Attention<'_> {
                 scores: &mut scores[..n * stride],
                 stride,
                 t,
-                scale: self.scale(),
+                scale: LOG2_E * self.scale(),
                 dropout: &self.dropout_rows(head, first + start..first + start + n),
                 lse: &mut lses[..n],
                 inverse: &mut inverses[..n],
@@ -196,7 +197,7 @@ impl Attention<'_> {
                 gradients: &mut gradients[..n * stride],
                 stride,
                 t,
-                scale,
+                scale: LOG2_E * scale,
                 dropout: &self.dropout_rows(head, query..query + n),
                 of_rows: &of_rows[..n],
                 words,
