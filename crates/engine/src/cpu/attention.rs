@@ -8,7 +8,7 @@
 use super::arena::size;
 use super::half::HalfKernel;
 use super::pool::{Pool, share};
-use super::product::{Panels, product, product_of_held, rows_of, transposed};
+use super::product::{Panels, product, rows_of, transposed};
 use super::softmax::{Softmax, SoftmaxBackward, padded};
 use super::vector::Vector;
 use super::windows::{Window, windows};
@@ -130,7 +130,7 @@ impl Attention<'_> {
             } else {
                 vector.run(softmax)
             }
-            product_of_held(vector, block, w, n, rows_of(scores, stride), values_down, false);
+            product(vector, block, w, n, rows_of(scores, stride).in_pairs(), values_down, false);
             for (r, out) in block.chunks_exact(w).take(n).enumerate() {
                 lse.row(start + r)[0] = lses[r];
                 scaled(o.row(start + r), out, inverses[r] * self.dropout.scale);
@@ -210,11 +210,12 @@ impl Attention<'_> {
             }
             query_panels.pack(vector, n, w, query_rows);
             gradient_panels.pack(vector, n, w, gradient_rows);
-            let of_rows =
+            let [p, ds] = [&*scores, &*gradients].map(|rows| transposed(rows, stride).in_pairs());
+            let ds_rows =
                 if vector.half() { rows_of(across, padded(t) / 2) } else { rows_of(gradients, stride) };
-            product_of_held(vector, d_values, w, t, transposed(scores, stride), gradient_panels, start > 0);
-            product_of_held(vector, d_keys, w, t, transposed(gradients, stride), query_panels, start > 0);
-            product_of_held(vector, block, w, n, of_rows, keys_down, false);
+            product(vector, d_values, w, t, p, gradient_panels, start > 0);
+            product(vector, d_keys, w, t, ds, query_panels, start > 0);
+            product(vector, block, w, n, ds_rows.in_pairs(), keys_down, false);
             for (r, dq) in block.chunks_exact(w).take(n).enumerate() {
                 scaled(q.row(start + r), dq, scale);
             }
