@@ -8,11 +8,12 @@
 use super::arena::size;
 use super::half::HalfKernel;
 use super::pool::{Pool, share};
-use super::product::{Panels, product, product_of_held, rows_of, transposed};
+use super::product::{Panels, product, rows_of, transposed};
 use super::softmax::{Softmax, SoftmaxBackward, padded};
 use super::vector::Vector;
 use super::windows::{Window, windows};
 use crate::dropout::{RowDropout, SiteDropout};
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 /// Query rows of a block: whole tiles of 12 rows, and whole groups of 32 for pairs.
@@ -118,7 +119,7 @@ impl Attention<'_> {
                 scores: &mut scores[..n * stride],
                 stride,
                 t,
-                scale: self.scale(),
+                scale: LOG2_E * self.scale(),
                 dropout: &self.dropout_rows(head, first + start..first + start + n),
                 lse: &mut lses[..n],
                 inverse: &mut inverses[..n],
@@ -129,7 +130,7 @@ impl Attention<'_> {
             } else {
                 vector.run(softmax)
             }
-            product_of_held(vector, block, w, n, rows_of(scores, stride), values_down, false);
+            product(vector, block, w, n, rows_of(scores, stride).in_pairs(), values_down, false);
             for (r, out) in block.chunks_exact(w).take(n).enumerate() {
                 lse.row(start + r)[0] = lses[r];
                 scaled(o.row(start + r), out, inverses[r] * self.dropout.scale);
@@ -196,7 +197,7 @@ impl Attention<'_> {
                 gradients: &mut gradients[..n * stride],
                 stride,
                 t,
-                scale,
+                scale: LOG2_E * scale,
                 dropout: &self.dropout_rows(head, query..query + n),
                 of_rows: &of_rows[..n],
                 words,
@@ -209,11 +210,12 @@ impl Attention<'_> {
             }
             query_panels.pack(vector, n, w, query_rows);
             gradient_panels.pack(vector, n, w, gradient_rows);
-            let of_rows =
+            let [p, ds] = [&*scores, &*gradients].map(|rows| transposed(rows, stride).in_pairs());
+            let ds_rows =
                 if vector.half() { rows_of(across, padded(t) / 2) } else { rows_of(gradients, stride) };
-            product_of_held(vector, d_values, w, t, transposed(scores, stride), gradient_panels, start > 0);
-            product_of_held(vector, d_keys, w, t, transposed(gradients, stride), query_panels, start > 0);
-            product_of_held(vector, block, w, n, of_rows, keys_down, false);
+            product(vector, d_values, w, t, p, gradient_panels, start > 0);
+            product(vector, d_keys, w, t, ds, query_panels, start > 0);
+            product(vector, block, w, n, ds_rows.in_pairs(), keys_down, false);
             for (r, dq) in block.chunks_exact(w).take(n).enumerate() {
                 scaled(q.row(start + r), dq, scale);
             }

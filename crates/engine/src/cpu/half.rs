@@ -60,7 +60,7 @@ pub(crate) fn paired<'a>(
     let along_k = from.column == 1;
     assert!(along_k || from.row == 1, "a matrix runs along one of its axes");
     vector.run_half(HalfKernel::Paired(Paired { from, rows, k, to }));
-    if along_k { rows_of(to, depth) } else { transposed(to, rows) }
+    if along_k { rows_of(to, depth).in_pairs() } else { transposed(to, rows).in_pairs() }
 }
 
 /// Fills `to` for [`paired`].

@@ -11,7 +11,7 @@
 use super::arena::{HeadKept, size};
 use super::linear::{BLOCK, Chunk, Linear, Weights, add_sums, weight_gradients};
 use super::pool::{Pool, Task, run, share};
-use super::rowwise::{AddBias, ColumnSums, LEAK, add, leaky_gradient, sum};
+use super::rowwise::{AddBias, ColumnSums, LEAK, add, dot, leaky_gradient};
 use super::vector::Vector;
 use crate::layout::{GENES, Layout};
 use crate::rows::Rows;
@@ -58,7 +58,7 @@ impl Heads<'_> {
         share(cells.zip(embedding.chunks_exact(d)).enumerate(), |(cell, (out, cls))| {
             for (out, &gene) in out.iter_mut().zip(&rows.genes.of[rows.asked_of_cell[cell]..]) {
                 let c = &c3[gene as usize * d..][..d];
-                *out = sum(d, |i| c[i] * cls[i]);
+                *out = dot(c, cls);
             }
         });
     }
@@ -85,7 +85,7 @@ impl Heads<'_> {
                 self.layer(first, a1, a0, LEAK);
                 self.layer(second, a2, a1, LEAK);
                 for (out, a) in out.iter_mut().zip(a2.chunks_exact(d)) {
-                    *out = sum(d, |i| a[i] * w[i]) + b;
+                    *out = dot(a, w) + b;
                 }
             })
         });

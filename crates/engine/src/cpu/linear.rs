@@ -6,7 +6,7 @@
 
 use super::arena::size;
 use super::pool::{Pool, Task, share};
-use super::product::{Panels, View, product, rows_of, transposed};
+use super::product::{Panels, product, rows_of, transposed};
 use super::vector::Vector;
 use crate::Tensors;
 use crate::layout::{LayerPlaces, Layout, Pair};
@@ -89,7 +89,7 @@ impl Linear {
             chunk.x.pack(self.vector, x.len() / inputs, inputs, rows_of(x, inputs));
             // In f32 the product reads a copy that fits the cache; in bf16 it makes its own.
             let a = if self.vector.half() {
-                View { data: &dy[first..], row: 1, column: outputs }
+                transposed(&dy[first..], outputs)
             } else {
                 size(&mut chunk.dy, rows * count);
                 for (to, dy) in chunk.dy.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {

@@ -21,16 +21,25 @@ pub(crate) struct View<'a> {
     pub row: usize,
     /// From one column to the next.
     pub column: usize,
+    /// In bf16, whether `data` is in pairs already.
+    pub paired: bool,
+}
+
+impl View<'_> {
+    /// The same, of numbers that are in pairs where products are in bf16.
+    pub fn in_pairs(self) -> Self {
+        Self { paired: true, ..self }
+    }
 }
 
 /// Row-major with `width` numbers a row.
 pub(crate) fn rows_of(data: &[f32], width: usize) -> View<'_> {
-    View { data, row: width, column: 1 }
+    View { data, row: width, column: 1, paired: false }
 }
 
 /// The transpose of a row-major matrix with `width` numbers a row.
 pub(crate) fn transposed(data: &[f32], width: usize) -> View<'_> {
-    View { data, row: 1, column: width }
+    View { data, row: 1, column: width, paired: false }
 }
 
 /// A k×n matrix cut into panels of columns: panel, row, column within the panel. The last panel
@@ -84,7 +93,7 @@ impl WithSimd for Pack<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let Panels { data, rows, columns, panel, .. } = self.panels;
         let (rows, columns, panel) = (*rows, *columns, 2 * S::F32_LANES.min(*panel));
-        let View { data: source, row, column } = self.source;
+        let View { data: source, row, column, .. } = self.source;
         // Row by row, so that the source is read in the order of memory.
         let whole = if column == 1 { columns / panel } else { 0 };
         for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
@@ -112,7 +121,7 @@ impl Pack<'_> {
     pub fn pairs<S: Simd, P: Pairing<S>>(self, simd: S) {
         let Panels { data, rows, columns, panel, k } = self.panels;
         let (rows, columns, panel, k) = (*rows, *columns, *panel, *k);
-        let View { data: source, row, column } = self.source;
+        let View { data: source, row, column, .. } = self.source;
         let whole = if column == 1 { columns / panel } else { 0 };
         let zeros = [0.0; 64];
         for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
@@ -162,26 +171,13 @@ pub(crate) fn product(
     b: &Panels,
     add: bool,
 ) {
-    if vector.half() {
+    if vector.half() && !a.paired {
         LEFT.with_borrow_mut(|left| {
             let a = paired(vector, a, rows, b.k, left);
-            product_of_held(vector, c, stride, rows, a, b, add);
+            product(vector, c, stride, rows, a, b, add);
         });
-    } else {
-        product_of_held(vector, c, stride, rows, a, b, add);
+        return;
     }
-}
-
-/// [`product`] with an A that is held as the kernels want it: in bf16, in pairs.
-pub(crate) fn product_of_held(
-    vector: Vector,
-    c: &mut [f32],
-    stride: usize,
-    rows: usize,
-    a: View<'_>,
-    b: &Panels,
-    add: bool,
-) {
     if rows == 0 || b.columns == 0 {
         return;
     }

@@ -1,13 +1,13 @@
 //! Softmax and dropout of rows of attention scores, forward and backward.
 //!
-//! Forward: e = exp(s·c − max), kept or zeroed; the row's factor 1 / (Σe · keep probability) is left
-//! to the caller, who has fewer numbers to multiply after the product with V.
-//! Backward: p = exp(s·c − lse), ds = p·(f·dp − D) and p·f, with dropout factors f.
+//! In base 2, with c the score times log₂ e / √w. Forward: e = 2^(c − max), kept or zeroed; the row's factor
+//! 1 / (Σe · keep probability) is left to the caller, who has fewer numbers to multiply after the product with V.
+//! Backward: p = 2^(c − lse), ds = p·(f·dp − D) and p·f, with dropout factors f.
 //! In bf16 both return pairs: in their registers they cost one conversion and one permutation.
 //! A row is padded to a multiple of 32 columns; 16 interleaved partial sums whatever the lanes.
 //! About 25 vector operations for every vector of scores, of which the hash takes 9.
 
-use super::exp::exp_vector;
+use super::exp::exp2_vector;
 use super::half::{Pairing, depth, low_of};
 use crate::dropout::RowDropout;
 use pulp::{Simd, WithSimd};
@@ -25,9 +25,9 @@ pub(crate) struct Softmax<'a> {
     /// What scores are multiplied by first, above zero.
     pub scale: f32,
     pub dropout: &'a [Option<RowDropout>],
-    /// Receives log Σ exp(s·c) of each row.
+    /// Receives log₂ Σ 2^c of each row.
     pub lse: &'a mut [f32],
-    /// Receives 1 / Σ exp(s·c − max) of each row.
+    /// Receives 1 / Σ 2^(c − max) of each row.
     pub inverse: &'a mut [f32],
     /// Scratch for the hashes of a row, half as many as `stride`.
     pub words: &'a mut [u32],
@@ -74,7 +74,7 @@ impl Softmax<'_> {
                 None => {
                     for group in row.chunks_exact_mut(half) {
                         for (x, part) in group.iter_mut().zip(&mut parts) {
-                            *x = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
+                            *x = exp2_vector(simd, simd.mul_add_f32s(*x, scale, shift));
                             *part = simd.add_f32s(*part, *x);
                         }
                     }
@@ -83,7 +83,7 @@ impl Softmax<'_> {
                     let bits = Bits::new(simd, dropout, self.words);
                     for (group, words) in row.chunks_exact_mut(2 * half).zip(bits.words.chunks_exact(half)) {
                         for (i, x) in group.iter_mut().enumerate() {
-                            let e = exp_vector(simd, simd.mul_add_f32s(*x, scale, shift));
+                            let e = exp2_vector(simd, simd.mul_add_f32s(*x, scale, shift));
                             parts[i % half] = simd.add_f32s(parts[i % half], e);
                             *x = simd.select_f32s(bits.dropped(simd, words, i), zero, e);
                         }
@@ -91,7 +91,7 @@ impl Softmax<'_> {
                 }
             }
             let total = total(simd, &parts);
-            (*lse, *inverse) = (most + total.ln(), 1.0 / total);
+            (*lse, *inverse) = (most + total.log2(), 1.0 / total);
             hand_on(row);
         }
     }
@@ -136,7 +136,7 @@ impl<S: Simd> RowBackward<S> {
     #[inline(always)]
     fn of(&self, simd: S, f: S::f32s, x: S::f32s, g: S::f32s) -> (S::f32s, S::f32s) {
         let exponent = simd.min_f32s(simd.mul_add_f32s(x, self.scale, self.shift), simd.splat_f32s(0.0));
-        let p = exp_vector(simd, exponent);
+        let p = exp2_vector(simd, exponent);
         let ds = simd.mul_f32s(p, simd.sub_f32s(simd.mul_f32s(g, f), self.inner));
         (simd.mul_f32s(p, f), ds)
     }
