@@ -143,13 +143,19 @@ fn read_values(file: &Hdf5, frame: &str, name: &str, rows: usize) -> Result<Valu
 
 /// Reads one array, or a group of arrays that together make a column.
 fn read_encoded(file: &Hdf5, place: &str) -> Result<Values> {
+    let (codes, names) = (format!("{place}/codes"), format!("{place}/categories"));
+    if file.has_group(place) && file.has(&codes) {
+        return categories(file, &codes, &names);
+    }
+    read_masked(file, place)
+}
+
+/// Reads one array, or an array with a mask of what is missing.
+fn read_masked(file: &Hdf5, place: &str) -> Result<Values> {
     if !file.has_group(place) {
         return read_plain(file, place);
     }
     let at = |part: &str| format!("{place}/{part}");
-    if file.has(&at("codes")) {
-        return categories(file, &at("codes"), &at("categories"));
-    }
     if !file.has(&at("mask")) {
         let encoding = text(file.attributes(place).get("encoding-type")).unwrap_or_default();
         return Err(Error::new(format!("'{place}' ({encoding}) has neither codes nor a mask")));
@@ -182,10 +188,8 @@ fn read_plain(file: &Hdf5, place: &str) -> Result<Values> {
 }
 
 fn categories(file: &Hdf5, codes: &str, names: &str) -> Result<Values> {
-    let names = match file.has_group(names) {
-        true => read_encoded(file, names)?,
-        false => read_plain(file, names)?,
-    };
+    // Never categories of categories: a group may hold itself.
+    let names = read_masked(file, names)?;
     let names: Vec<String> =
         (0..names.len()).map(|row| names.text(row).unwrap_or_default().into_owned()).collect();
     let array = file.column(codes)?;

@@ -40,6 +40,21 @@ fn a_file_cut_anywhere_is_an_error() {
     }
 }
 
+#[test]
+fn a_packed_chunk_beyond_the_matrix_is_left_out() {
+    // The column of the first chunk of X, in the tree of its chunks.
+    import_damaged("dense_blosc.h5ad.gz", |bytes| bytes[31472..31474].fill(0xff));
+}
+
+#[test]
+fn a_column_whose_group_holds_itself_is_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = unpack("cycle.h5ad.gz", folder.path());
+    let out = folder.path().join("out.store");
+    let done = import(&ImportOptions { files: vec![path], out, ..Default::default() }, &|_| {}).unwrap();
+    assert_eq!(done.files[0].skipped[0].name, "tissue");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]

@@ -65,7 +65,7 @@ fn every_variant_is_read_as_the_same_cells() {
     let mut seen = 0;
     for entry in fs::read_dir(data("")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name == "expected.json" || name == "packed.h5ad.gz" {
+        if ["expected.json", "packed.h5ad.gz", "cycle.h5ad.gz"].contains(&&*name) {
             continue;
         }
         seen += 1;
