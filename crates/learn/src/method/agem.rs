@@ -70,8 +70,8 @@ impl Method for Agem {
         self.stored.memory()
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
-        self.stored.restore(&memory)
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
+        self.stored.restore(context, &memory)
     }
 }
 

@@ -59,8 +59,8 @@ impl Method for Gdumb {
         self.stored.memory()
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
-        self.stored.restore(&memory)
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
+        self.stored.restore(context, &memory)
     }
 }
 

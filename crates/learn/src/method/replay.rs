@@ -47,7 +47,7 @@ impl Method for Replay {
         self.stored.memory()
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
-        self.stored.restore(&memory)
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
+        self.stored.restore(context, &memory)
     }
 }

@@ -151,13 +151,13 @@ impl Stored {
     /// Takes up what [`Stored::memory`] gave.
     ///
     /// # Errors
-    /// When it is not of this form.
-    pub fn restore(&mut self, memory: &Memory) -> Result<()> {
+    /// When it is not of this form, or names cells that earlier stages cannot have.
+    pub fn restore(&mut self, context: Context<'_>, memory: &Memory) -> Result<()> {
         if let Some(stored) = memory.notes.get("stored") {
             self.cells = serde_json::from_value(stored.clone())
                 .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")).at("memory.json"))?;
         }
-        Ok(())
+        context.stages.check(&self.all(), context.stage)
     }
 }
 
