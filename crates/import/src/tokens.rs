@@ -4,6 +4,7 @@
 //! What a token means is said by a file beside: `gene_metadata.parquet` (`token_id`, `gene_symbol`,
 //! `ensembl_id`) or a JSON object of names and numbers (`vocab.json`).
 
+use crate::caught::caught;
 use crate::frame::Values;
 use crate::matrix::{Matrix, Slab};
 use crate::names;
@@ -136,7 +137,13 @@ fn lists(schema: &SchemaRef) -> Result<[String; 2]> {
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(path, &e))
+    read(path, || ParquetRecordBatchReaderBuilder::try_new(file))
+}
+
+/// What the library reads.
+fn read<T>(path: &Path, work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
+    let done = caught(work).ok_or_else(|| broken(path, &"it contradicts itself"))?;
+    done.map_err(|e| broken(path, &e))
 }
 
 fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
@@ -159,10 +166,10 @@ fn batches(
     for path in files {
         let builder = builder(path)?.with_limit(most);
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
-        let reader: ParquetRecordBatchReader =
-            builder.with_projection(mask).with_batch_size(TOGETHER).build().map_err(|e| broken(path, &e))?;
-        for batch in reader {
-            each(&batch.map_err(|e| broken(path, &e))?, path)?;
+        let mut reader: ParquetRecordBatchReader =
+            read(path, || builder.with_projection(mask).with_batch_size(TOGETHER).build())?;
+        while let Some(batch) = read(path, || Ok(reader.next().transpose()?))? {
+            each(&batch, path)?;
         }
     }
     Ok(())

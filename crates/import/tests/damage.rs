@@ -8,6 +8,7 @@ use common::unpack;
 use genil_import::{ImportOptions, import};
 use proptest::prelude::*;
 use std::fs;
+use std::path::Path;
 
 /// Imports a committed file after `change`.
 fn import_damaged(name: &str, change: impl Fn(&mut Vec<u8>)) {
@@ -37,6 +38,29 @@ fn a_file_cut_anywhere_is_an_error() {
         for twentieth in 0..20 {
             import_damaged(name, |bytes| bytes.truncate(bytes.len() * twentieth / 20));
         }
+    }
+}
+
+#[test]
+fn a_parquet_file_that_contradicts_itself_is_an_error() {
+    let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damaged");
+    // Places and lengths below 0, texts of no bytes, and values beyond their page.
+    let cases = [("negative", "gene_metadata"), ("divided", "gene_metadata"), ("beyond", "cells")];
+    for (name, part) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        for whole in ["cells", "gene_metadata"] {
+            let from = if whole == part { name } else { whole };
+            let bytes = fs::read(damaged.join(format!("{from}.parquet"))).unwrap();
+            fs::write(folder.path().join(format!("{whole}.parquet")), bytes).unwrap();
+        }
+        let options = ImportOptions {
+            files: vec![folder.path().to_owned()],
+            out: folder.path().join("out.store"),
+            ..Default::default()
+        };
+        let error = import(&options, &|_| {}).unwrap_err().to_string();
+        assert!(error.contains(&format!("{part}.parquet")) && error.contains("help:"), "{name}: {error}");
+        assert!(!options.out.exists());
     }
 }
 
