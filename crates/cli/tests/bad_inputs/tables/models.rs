@@ -59,7 +59,7 @@ impl World {
         self.replace("run.toml", "replay = {", &format!("new = {method}\nreplay = {{"));
         self.write("run/models/seed-0/shared/stage-1/memory.json", notes);
         // The run's own cards, which name all its methods, are written anew.
-        ["run/run.json", "run/run.toml"].map(|card| self.remove(card));
+        ["run/run.json", "run/run.toml"].into_iter().for_each(|card| self.remove(card));
     }
 
     /// The same with one group of prototypes of stage 1, of these genes.
