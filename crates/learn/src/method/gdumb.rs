@@ -52,7 +52,7 @@ impl Method for Gdumb {
     }
 
     fn stored_cells(&self) -> Vec<CellRef> {
-        self.stored.all().into_iter().map(|(_, cell)| cell).collect()
+        self.stored.cells()
     }
 
     fn memory(&self) -> Memory {

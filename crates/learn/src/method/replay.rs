@@ -40,7 +40,7 @@ impl Method for Replay {
     }
 
     fn stored_cells(&self) -> Vec<CellRef> {
-        self.stored.all().into_iter().map(|(_, cell)| cell).collect()
+        self.stored.cells()
     }
 
     fn memory(&self) -> Memory {

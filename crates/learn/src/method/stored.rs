@@ -128,6 +128,11 @@ impl Stored {
         self.cells.iter().flat_map(|(&stage, cells)| cells.iter().map(move |&cell| (stage, cell))).collect()
     }
 
+    /// The same without their stages.
+    pub fn cells(&self) -> Vec<CellRef> {
+        self.cells.values().flatten().copied().collect()
+    }
+
     /// The stored cells of each stage.
     pub fn by_stage(&self) -> impl Iterator<Item = (usize, Vec<(usize, CellRef)>)> {
         self.cells.iter().map(|(&stage, cells)| (stage, cells.iter().map(|&cell| (stage, cell)).collect()))
