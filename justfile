@@ -32,9 +32,16 @@ golden:
     python3 -m venv .venv && .venv/bin/pip install --quiet torch numpy safetensors
     .venv/bin/python tools/golden/make.py crates/engine/tests/golden
 
-# Every parser in turn, so many seconds each (needs cargo-fuzz).
-fuzz seconds="60":
-    fuzz/run.sh {{seconds}}
+# Every parser in turn, or those named, so many seconds each (needs cargo-fuzz).
+fuzz seconds="60" *targets:
+    fuzz/run.sh {{seconds}} {{targets}}
+
+# Builds and tests with the oldest versions that Cargo.toml allows, in a copy below target/.
+minimal-versions:
+    rm -rf target/minimal && mkdir -p target/minimal
+    git ls-files | grep -v '^fuzz/' | tar c -T - | tar x -C target/minimal
+    cd target/minimal && rm Cargo.lock && RUSTC_BOOTSTRAP=1 cargo update -Z direct-minimal-versions
+    cd target/minimal && cargo test --workspace --locked
 
 # Licences and advisories (needs cargo-deny).
 deny:

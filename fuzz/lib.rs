@@ -17,9 +17,14 @@ pub fn folder() -> &'static Path {
 
 /// Imports a file or folder; whatever it holds, nothing but a whole store may be left.
 pub fn import_one(file: &Path) {
+    import_as(file, ImportOptions::default());
+}
+
+/// The same with these options.
+pub fn import_as(file: &Path, options: ImportOptions) {
     let out = folder().join("out.store");
     let _ = fs::remove_dir_all(&out);
-    let options = ImportOptions { files: vec![file.to_owned()], out: out.clone(), ..Default::default() };
+    let options = ImportOptions { files: vec![file.to_owned()], out: out.clone(), ..options };
     match import(&options, &|_| {}) {
         Ok(_) => read_all(&Store::open(&out).expect("a store that was just written")),
         Err(error) => assert!(!out.exists(), "{error}"),

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Fuzzes every parser in turn, SECONDS each (default 60). What is found is in fuzz/artifacts/TARGET.
-# The AnnData and 10x files of the import's tests are seeds besides the corpus kept here.
+# Fuzzes every parser in turn, or those named, SECONDS each (default 60): fuzz/run.sh [SECONDS [TARGET...]]. What is
+# found is in fuzz/artifacts/TARGET. The AnnData and 10x files of the import's tests are seeds besides the corpus here.
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:-60}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- h5ad tenx mtx table parquet store plan run checkpoint report
 # AddressSanitizer needs unstable flags, which a stable compiler takes when it is told so.
 export RUSTC_BOOTSTRAP=1
 # One thread: the inputs are tiny, and a run must be repeatable.
@@ -16,7 +18,7 @@ for file in ../crates/import/tests/data/*.h5ad.gz ../crates/import/tests/data/*.
 done
 for file in ../crates/import/tests/data/*.h5.gz; do gzip -dc "$file" >"$seeds/tenx/$(basename "$file" .gz)"; done
 failed=0
-for target in h5ad tenx mtx store plan run checkpoint; do
+for target; do
     mkdir -p "$seeds/$target" "corpus/$target"
     # New inputs stay out of the corpus that is kept: `cargo fuzz cmin` is how it grows.
     new="target/found/$target"

@@ -1,10 +1,10 @@
-//! A model's folder: the first byte says whether the card, the weights (with their hash in the card) or a state
-//! has any content.
+//! A model's folder: the first byte says whether the card, the weights (with their hash in the card), a state or one
+//! of the two files of a method's memory has any content.
 #![no_main]
 
 use genil_base::files::sha256;
 use genil_fuzz::folder;
-use genil_learn::checkpoint::{read_model, read_state};
+use genil_learn::checkpoint::{read_memory, read_model, read_state};
 use std::fs;
 
 const CARD: &str = include_str!("../template/model/model.json");
@@ -15,7 +15,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let model = folder().join("model");
     fs::create_dir_all(&model).expect("a folder");
     let write = |name: &str, bytes: &[u8]| fs::write(model.join(name), bytes).expect("room in the folder");
-    match first % 3 {
+    match first % 5 {
         0 => {
             write("model.json", data);
             write("model.safetensors", WEIGHTS);
@@ -26,9 +26,13 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             write("model.safetensors", data);
             let _ = read_model(&model);
         }
-        _ => {
+        2 => {
             write("state.safetensors", data);
             let _ = read_state::<u64>(&model);
+        }
+        which => {
+            write(["memory.json", "memory.safetensors"][usize::from(which - 3)], data);
+            let _ = read_memory(&model);
         }
     }
 });

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{demo_plan, genil};
+use common::{demo_plan, genil, store_of_cells};
 use genil_data::Store;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,10 +31,8 @@ fn make() -> Made {
         genil().args(["train", "--quiet"]).arg(&settings).arg("--out").arg(&run).status().unwrap().success()
     );
     let model = run.join("models/seed-0/shared/stage-1");
-    let stores = fs::read_dir(folder.path().join("data")).unwrap().map(|entry| entry.unwrap().path());
-    let store = stores.filter(|path| path.join("store.json").is_file()).min().unwrap();
     let cells = folder.path().join("cells");
-    write_matrix(&Store::open(&store).unwrap(), &cells);
+    write_matrix(&store_of_cells(folder.path()), &cells);
     Made { folder, model, cells }
 }
 

@@ -1,54 +1,56 @@
 //! A file that is written over some time, beside its place, and renamed when whole.
 
-use genil_base::files::parent;
-use genil_base::{Error, Result};
+use genil_base::{Error, FolderInTheMaking, Result};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
-/// A file in the making; it is removed when this is dropped before [`Beside::finish`].
+/// A file in the making, alone in a folder beside its place. Both are removed when this is dropped; what a killed
+/// process left is removed by the next one with the same place.
 pub struct Beside {
-    file: NamedTempFile,
+    file: File,
+    path: PathBuf,
     place: PathBuf,
+    _folder: FolderInTheMaking,
 }
+
+/// What the file is called meanwhile.
+const NAME: &str = "file";
 
 impl Beside {
     /// Begins the file that will be at `place`, whose folder is made if need be.
+    ///
+    /// # Errors
+    /// When another process is writing the same file, or it cannot be written.
     pub fn create(place: &Path) -> Result<Self> {
-        let folder = parent(place);
-        fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-        let file = tempfile::Builder::new()
-            .prefix(".genil-partial-")
-            .tempfile_in(folder)
-            .map_err(|e| Error::io("create a file in", folder, &e))?;
-        make_writable(file.path()).map_err(|e| Error::io("write", file.path(), &e))?;
-        Ok(Self { file, place: place.to_owned() })
+        let folder = FolderInTheMaking::begin(place)?;
+        let path = folder.path().join(NAME);
+        let file = File::create_new(&path).map_err(|e| Error::io("create", &path, &e))?;
+        Ok(Self { file, path, place: place.to_owned(), _folder: folder })
     }
 
     /// Where it is meanwhile.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        &self.path
     }
 
     /// Begins as a copy of another file.
     pub fn copy(&self, from: &Path) -> Result<()> {
-        fs::copy(from, self.path()).map_err(|e| Error::io("copy to", self.path(), &e))?;
+        fs::copy(from, &self.path).map_err(|e| Error::io("copy to", &self.path, &e))?;
         // A copy has the permissions of what was copied, which may be read-only.
-        make_writable(self.path()).map_err(|e| Error::io("write", self.path(), &e))
+        make_writable(&self.path).map_err(|e| Error::io("write", &self.path, &e))
     }
 
     /// A handle to write with.
     pub fn handle(&self) -> Result<File> {
-        self.file.as_file().try_clone().map_err(|e| Error::io("write", &self.place, &e))
+        self.file.try_clone().map_err(|e| Error::io("write", &self.place, &e))
     }
 
     /// Renames the file, which is whole now, to its place.
     pub fn finish(self) -> Result<()> {
         let io = |e: io::Error| Error::io("write", &self.place, &e);
-        self.file.as_file().sync_all().map_err(io)?;
-        self.file.persist(&self.place).map_err(|e| io(e.error))?;
-        Ok(())
+        self.file.sync_all().map_err(io)?;
+        fs::rename(&self.path, &self.place).map_err(io)
     }
 }
 

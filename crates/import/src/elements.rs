@@ -3,6 +3,7 @@
 use crate::filters::read_at;
 use hdf5_pure::{Datatype, DatatypeByteOrder};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 
 /// Makes a number of what was whole or not.
@@ -139,8 +140,8 @@ pub fn texts(bytes: &[u8], of: &Datatype, disk: &File) -> Result<Vec<String>, St
             .map(|text| String::from_utf8_lossy(text).trim_end_matches(['\0', ' ']).to_owned())
             .collect()),
         Datatype::VariableLength { is_string: true, .. } => {
-            let mut heaps = HashMap::new();
-            bytes.chunks_exact(16).map(|reference| heap_text(reference, disk, &mut heaps)).collect()
+            let mut heaps = Heaps { disk, left: length_of(disk)?, read: HashMap::new() };
+            bytes.chunks_exact(16).map(|reference| heap_text(reference, &mut heaps)).collect()
         }
         _ => Err("its elements are no texts".into()),
     }
@@ -149,30 +150,43 @@ pub fn texts(bytes: &[u8], of: &Datatype, disk: &File) -> Result<Vec<String>, St
 /// The objects of a heap by their numbers.
 type Heap = HashMap<u16, Vec<u8>>;
 
+/// The heaps that have been read, by their addresses.
+struct Heaps<'a> {
+    disk: &'a File,
+    /// Bytes that others may have: heaps lie side by side, so all of them are no more than the file.
+    left: u64,
+    read: HashMap<u64, Heap>,
+}
+
+fn length_of(disk: &File) -> Result<u64, String> {
+    disk.metadata().map(|it| it.len()).map_err(|e| e.to_string())
+}
+
 /// The text that a reference (length, address of the heap, number in it) means.
-fn heap_text(reference: &[u8], disk: &File, heaps: &mut HashMap<u64, Heap>) -> Result<String, String> {
+fn heap_text(reference: &[u8], heaps: &mut Heaps<'_>) -> Result<String, String> {
     let length = u32::from_le_bytes(array(reference, 0)?) as usize;
     let address = u64::from_le_bytes(array(reference, 4)?);
     let number = u32::from_le_bytes(array(reference, 12)?) as u16;
     if length == 0 || address == 0 || address == u64::MAX {
         return Ok(String::new());
     }
-    if let std::collections::hash_map::Entry::Vacant(place) = heaps.entry(address) {
-        place.insert(heap(disk, address)?);
+    if let Entry::Vacant(place) = heaps.read.entry(address) {
+        place.insert(heap(heaps.disk, address, &mut heaps.left)?);
     }
-    let text = heaps[&address].get(&number).ok_or("a text is not in its heap")?;
+    let text = heaps.read[&address].get(&number).ok_or("a text is not in its heap")?;
     let text = text.get(..length).ok_or("a text is longer than its place")?;
     Ok(String::from_utf8_lossy(text).trim_end_matches('\0').to_owned())
 }
 
 /// Reads a global heap: `GCOL`, its size, then objects: number, references, size, bytes padded to 8.
-fn heap(disk: &File, address: u64) -> Result<Heap, String> {
+fn heap(disk: &File, address: u64, left: &mut u64) -> Result<Heap, String> {
     let header = read_at(disk, address, 16)?;
     let size = u64::from_le_bytes(array(&header, 8)?);
-    let on_disk = disk.metadata().map_err(|e| e.to_string())?.len();
-    if !header.starts_with(b"GCOL") || size < 16 || address.saturating_add(size) > on_disk {
-        return Err("a heap of texts is damaged".into());
+    let damaged = "a heap of texts is damaged";
+    if !header.starts_with(b"GCOL") || size < 16 {
+        return Err(damaged.into());
     }
+    *left = left.checked_sub(size).ok_or(damaged)?;
     let bytes = read_at(disk, address, size as usize)?;
     let (mut objects, mut at) = (Heap::new(), 16);
     while at + 16 <= bytes.len() {
@@ -182,7 +196,7 @@ fn heap(disk: &File, address: u64) -> Result<Heap, String> {
             break;
         }
         let end = (at + 16).saturating_add(length);
-        objects.insert(number, bytes.get(at + 16..end).ok_or("a heap of texts is damaged")?.to_vec());
+        objects.insert(number, bytes.get(at + 16..end).ok_or(damaged)?.to_vec());
         at = end.saturating_add(7) / 8 * 8;
     }
     Ok(objects)

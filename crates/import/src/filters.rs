@@ -58,8 +58,13 @@ impl Packed {
             if found.address.saturating_add(found.storage_size) > file_bytes {
                 return Err("a chunk lies behind the end of the file".into());
             }
+            let offset = all(found.offset)?;
+            // What is behind the end may be left from when there was more.
+            if offset.len() < shape.len() || offset.iter().zip(&shape).any(|(at, length)| at >= length) {
+                continue;
+            }
             chunks.push(Stored {
-                offset: all(found.offset)?,
+                offset,
                 address: found.address,
                 size: whole(found.storage_size)?,
                 left_out: found.filter_mask,

@@ -157,13 +157,19 @@ fn read_values(file: &dyn Hierarchy, frame: &str, name: &str, rows: usize) -> Re
 
 /// Reads one array, or a group of arrays that together make a column.
 fn read_encoded(file: &dyn Hierarchy, place: &str) -> Result<Values> {
+    let (codes, names) = (format!("{place}/codes"), format!("{place}/categories"));
+    if file.has_group(place) && file.has(&codes) {
+        return categories(file, &codes, &names);
+    }
+    read_masked(file, place)
+}
+
+/// Reads one array, or an array with a mask of what is missing.
+fn read_masked(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     if !file.has_group(place) {
         return read_plain(file, place);
     }
     let at = |part: &str| format!("{place}/{part}");
-    if file.has(&at("codes")) {
-        return categories(file, &at("codes"), &at("categories"));
-    }
     if !file.has(&at("mask")) {
         let encoding = file.text(place, "encoding-type").unwrap_or_default();
         return Err(Error::new(format!("'{place}' ({encoding}) has neither codes nor a mask")));
@@ -196,10 +202,8 @@ fn read_plain(file: &dyn Hierarchy, place: &str) -> Result<Values> {
 }
 
 fn categories(file: &dyn Hierarchy, codes: &str, names: &str) -> Result<Values> {
-    let names = match file.has_group(names) {
-        true => read_encoded(file, names)?,
-        false => read_plain(file, names)?,
-    };
+    // Never categories of categories: a group may hold itself.
+    let names = read_masked(file, names)?;
     let names: Vec<String> =
         (0..names.len()).map(|row| names.text(row).unwrap_or_default().into_owned()).collect();
     let array = file.column(codes)?;

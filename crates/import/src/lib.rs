@@ -6,7 +6,7 @@
 //!    `hierarchy` of arrays, and `text`: bytes on disk as arrays and lines;
 //! 2. `frame`, `matrix` (with `transpose`, `triples`): the tables and matrices of a file;
 //! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, `loom`, a matrix-market folder `mtx`, a text table `table`,
-//!    lists of tokens in Parquet `tokens`, or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
+//!    lists of tokens in Parquet `tokens` (with `caught`), or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
 //!    `annotations`: a table of its cells;
 //! 4. `names`: which rows are the same gene; `measured`: which genes were measured where;
 //! 5. `merge`: one set of genes and of columns for all files;
@@ -20,6 +20,7 @@ mod anndata;
 mod annotations;
 mod beside;
 mod blosc;
+mod caught;
 mod cells;
 pub mod doctor;
 mod elements;

@@ -63,6 +63,44 @@ fn a_file_cut_anywhere_is_an_error() {
     }
 }
 
+#[test]
+fn a_parquet_file_that_contradicts_itself_is_an_error() {
+    let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damaged");
+    // Places and lengths below 0, texts of no bytes, and values beyond their page.
+    let cases = [("negative", "gene_metadata"), ("divided", "gene_metadata"), ("beyond", "cells")];
+    for (name, part) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        for whole in ["cells", "gene_metadata"] {
+            let from = if whole == part { name } else { whole };
+            let bytes = fs::read(damaged.join(format!("{from}.parquet"))).unwrap();
+            fs::write(folder.path().join(format!("{whole}.parquet")), bytes).unwrap();
+        }
+        let options = ImportOptions {
+            files: vec![folder.path().to_owned()],
+            out: folder.path().join("out.store"),
+            ..Default::default()
+        };
+        let error = import(&options, &|_| {}).unwrap_err().to_string();
+        assert!(error.contains(&format!("{part}.parquet")) && error.contains("help:"), "{name}: {error}");
+        assert!(!options.out.exists());
+    }
+}
+
+#[test]
+fn a_packed_chunk_beyond_the_matrix_is_left_out() {
+    // The column of the first chunk of X, in the tree of its chunks.
+    import_damaged("dense_blosc.h5ad.gz", 0.0, |bytes| bytes[31472..31474].fill(0xff));
+}
+
+#[test]
+fn a_column_whose_group_holds_itself_is_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = unpack("cycle.h5ad.gz", folder.path());
+    let out = folder.path().join("out.store");
+    let done = import(&ImportOptions { files: vec![path], out, ..Default::default() }, &|_| {}).unwrap();
+    assert_eq!(done.files[0].skipped[0].name, "tissue");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]

@@ -65,7 +65,7 @@ fn every_variant_is_read_as_the_same_cells() {
     let mut seen = 0;
     for entry in fs::read_dir(data("")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name == "expected.json" || name.starts_with("packed") {
+        if ["expected.json", "cycle.h5ad.gz"].contains(&&*name) || name.starts_with("packed") {
             continue;
         }
         seen += 1;

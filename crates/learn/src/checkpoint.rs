@@ -142,6 +142,9 @@ const GROUPS: [&str; 5] = ["parameter.", "first.", "second.", "method.", "teache
 
 const AGAIN: &str = "copy the whole folder again, or train the stage again";
 
+/// What to do when numbers have left all bounds.
+pub(crate) const DIVERGED: &str = "lower [train] learning_rate, lengthen warmup or weigh a method's loss less, and train in another folder (--out)";
+
 /// Writes the state of a stage under way.
 pub fn write_state<P: Serialize>(folder: &Path, state: &State<P>) -> Result<()> {
     let text = |it: serde_json::Result<String>| {
@@ -267,11 +270,21 @@ impl View for Seen<'_> {
 }
 
 /// Writes groups of tensors, each name behind its group's prefix.
+///
+/// # Errors
+/// When a number is not finite, which could not be read back: what is there stays.
 fn write_tensors(
     path: &Path,
     groups: &[(&str, &Tensors)],
     header: Option<HashMap<String, String>>,
 ) -> Result<()> {
+    for (prefix, tensor) in groups.iter().flat_map(|(prefix, all)| all.iter().map(move |t| (prefix, t))) {
+        if let Some(number) = tensor.data.iter().find(|x| !x.is_finite()) {
+            return Err(Error::new(format!("training diverged: '{prefix}{}' holds {number}", tensor.name))
+                .at_path(path)
+                .help(DIVERGED));
+        }
+    }
     let named = groups.iter().flat_map(|(prefix, tensors)| {
         tensors.iter().map(move |tensor| (format!("{prefix}{}", tensor.name), Seen(tensor)))
     });
@@ -378,6 +391,19 @@ mod tests {
         huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
         std::fs::write(&path, &huge).unwrap();
         assert!(read_state::<u8>(folder.path()).is_err());
+    }
+
+    #[test]
+    fn numbers_that_could_not_be_read_back_leave_the_file_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        write_state(folder.path(), &state(1u8)).unwrap();
+        for spoil in [f32::NAN, f32::INFINITY] {
+            let mut spoilt = state(2u8);
+            spoilt.adam.second.0[0].data[1] = spoil;
+            let error = write_state(folder.path(), &spoilt).unwrap_err().to_string();
+            assert!(error.contains("second.b.weight") && error.contains("help:"), "{error}");
+            assert_eq!(read_state::<u8>(folder.path()).unwrap().unwrap().progress, 1);
+        }
     }
 
     #[test]

@@ -229,14 +229,14 @@ impl Run {
         self.chain_settings(name, stage).note(&self.chain_folder(seed, name, stage))?;
         let mut method = self.settings.methods[name].build();
         let mut engine = self.engine_before(seed, name, stage)?;
+        let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
         if stage > 0 {
             let before = self.model_folder(seed, name, stage - 1);
             let memory = checkpoint::read_memory(&before)?;
             if !memory.is_empty() {
-                method.restore(memory).map_err(|e| e.at_path(&before).help(ANEW))?;
+                method.restore(context, memory).map_err(|e| e.at_path(&before).help(ANEW))?;
             }
         }
-        let context = Context { stages: &self.stages, settings: &self.settings, seed, stage };
         let chain = self.chain(name, stage);
         let what = format!("seed {seed} · {chain} · stage {stage} {}", self.stages.name(stage));
         let resumed = checkpoint::has_state(folder);

@@ -1,9 +1,7 @@
 //! The plan with its stores opened: the cells, genes and probes of every stage.
 
-use crate::batch::Example;
 use genil_base::{Error, Result};
-use genil_data::sample::Shown;
-use genil_data::{GenePartition, Plan, ProbeSplit, StageCells, Store, stage_cells};
+use genil_data::{CellRef, GenePartition, Plan, ProbeSplit, StageCells, Store, stage_cells};
 use std::path::Path;
 
 /// Everything a plan says, resolved on its data.
@@ -53,25 +51,23 @@ impl Stages {
         Ok(Self { plan, stores, partition, cells, probes })
     }
 
-    /// Checks that examples are cells of these stores with genes of these stages, as a method's memory
-    /// from the disk may not be.
+    /// Checks that cells, each stored for a stage, are cells of these stores and of stages before `stage`, as a
+    /// method's memory from the disk may not be.
     ///
     /// # Errors
     /// Names the first that is not.
-    pub fn check(&self, examples: &[Example]) -> Result<()> {
-        let sound = |e: &Example| {
-            let (Shown::Stage(stage) | Shown::Through(stage)) = e.shown;
-            let store = self.stores.get(usize::from(e.cell.store));
-            stage <= self.last() && store.is_some_and(|store| (e.cell.row as usize) < store.cells())
+    pub fn check(&self, stored: &[(usize, CellRef)], stage: usize) -> Result<()> {
+        let sound = |&&(of, cell): &&(usize, CellRef)| {
+            let store = self.stores.get(usize::from(cell.store));
+            of < stage && store.is_some_and(|store| (cell.row as usize) < store.cells())
         };
-        match examples.iter().find(|e| !sound(e)) {
+        match stored.iter().find(|cell| !sound(cell)) {
             None => Ok(()),
-            Some(Example { cell, shown, .. }) => Err(Error::new(format!(
-                "there is no cell {} of the store {} for {shown:?}",
+            Some((of, cell)) => Err(Error::new(format!(
+                "there is no cell {} of the store {} for a stage {of} before stage {stage}",
                 cell.row, cell.store
             ))
-            .at("the method's memory: memory.json of the stage before")
-            .help("delete the folder of the stage before and train it again")),
+            .at("the method's memory: memory.json of the stage before")),
         }
     }
 

@@ -36,7 +36,6 @@ pub fn train_stage(
     engine.restart_optimizer();
     let mut examples = context.own_cells();
     method.begin_stage(context, engine, &mut examples)?;
-    context.stages.check(&examples)?;
     let origins = [Origin::Data, Origin::Drawn];
     let teaches = context.stage > 0 && origins.into_iter().any(|of| method.asks_teacher(of));
     let unknown = context.stages.partition.tokens_of(context.stage);
@@ -48,10 +47,15 @@ pub fn train_stage(
     let mut position = Position { step: 0, event_bytes: 0 };
     if let Some(state) = checkpoint::read_state::<Position>(folder)? {
         let here = |e: Error| checkpoint::bad_state(folder, e.what());
+        let vocabulary = engine.vocabulary();
         engine.restore(state.parameters, Some(state.adam)).map_err(here)?;
         method.resume(state.method).map_err(here)?;
         if let Some(teacher) = teacher.as_mut().filter(|_| method.moves_teacher()) {
             teacher.engine.restore(state.teacher, None).map_err(here)?;
+        }
+        let teaches = teacher.as_ref().map_or(vocabulary, |teacher| teacher.engine.vocabulary());
+        if (engine.vocabulary(), teaches) != (vocabulary, vocabulary) {
+            return Err(checkpoint::bad_state(folder, "its genes are not those of the stage"));
         }
         if state.progress.step > rate.steps {
             return Err(checkpoint::bad_state(folder, "its step lies beyond the last"));
@@ -151,7 +155,7 @@ fn one_step(
     if !total.total().is_finite() {
         let (loss, step) = (total.total(), at.step);
         return Err(Error::new(format!("the loss is {loss} at step {step}: training diverged"))
-            .help("lower [train] learning_rate, or lengthen warmup"));
+            .help(checkpoint::DIVERGED));
     }
     method.change_gradients(context, engine, at.done)?;
     engine.step(at.lr as f32);
@@ -188,6 +192,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::FineTune;
     use crate::method::testing::train;
     use crate::{RunSettings, Silent};
 
@@ -219,6 +224,76 @@ mod tests {
             assert!(checkpoint::has_state(folder.path()));
             assert!(through() == whole, "{method}");
         }
+    }
+
+    /// Fine-tuning that spoils a parameter after so many steps.
+    struct Spoilt(u32);
+
+    impl Method for Spoilt {
+        fn departs_at(&self, _: usize) -> bool {
+            true
+        }
+
+        fn after_step(
+            &mut self,
+            _: Context<'_>,
+            engine: &mut dyn Engine,
+            _: Option<&mut Teacher>,
+        ) -> Result<()> {
+            self.0 = self.0.wrapping_sub(1);
+            if self.0 == 0 {
+                engine.parameters_mut().0[0].data[0] = f32::NAN;
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stage_that_diverges_ends_in_an_error_and_goes_on_from_its_last_good_state() {
+        let run = train("no = { method = 'finetune' }");
+        let through = |method: &mut dyn Method, folder: &Path| {
+            let mut engine = run.engine_before("no", 2);
+            let quiet: (&str, &dyn Progress) = ("", &Silent);
+            train_stage(run.context(2), method, &mut *engine, folder, Duration::ZERO, quiet)?;
+            Ok::<_, Error>(engine.parameters().clone())
+        };
+        let whole = through(&mut FineTune, tempfile::tempdir().unwrap().path()).unwrap();
+        // Between two events, and right before one.
+        for steps in [5, 6] {
+            let folder = tempfile::tempdir().unwrap();
+            let error = through(&mut Spoilt(steps), folder.path()).unwrap_err().to_string();
+            assert!(error.contains("diverged") && error.contains("learning_rate"), "{error}");
+            let state = checkpoint::read_state::<Position>(folder.path()).unwrap().unwrap();
+            assert_eq!(state.progress.step, 4);
+            assert!(through(&mut FineTune, folder.path()).unwrap() == whole);
+        }
+    }
+
+    #[test]
+    fn a_state_with_genes_of_another_stage_is_refused() {
+        let run = train("no = { method = 'finetune' }");
+        let folder = tempfile::tempdir().unwrap();
+        let zeros = |of: &genil_engine::Tensors| {
+            let mut of = of.clone();
+            of.iter_mut().for_each(|t| t.data.fill(0.0));
+            of
+        };
+        let parameters = run.parameters("no", 1);
+        let (first, second) = (zeros(&parameters), zeros(&parameters));
+        let state = State {
+            progress: Position { step: 2, event_bytes: 0 },
+            adam: genil_engine::OptimizerState { steps: 2, first, second },
+            parameters,
+            method: Default::default(),
+            teacher: Default::default(),
+        };
+        checkpoint::write_state(folder.path(), &state).unwrap();
+        let quiet: (&str, &dyn Progress) = ("", &Silent);
+        let mut engine = run.engine_before("no", 2);
+        let ended =
+            train_stage(run.context(2), &mut FineTune, &mut *engine, folder.path(), Duration::ZERO, quiet);
+        let error = ended.unwrap_err().to_string();
+        assert!(error.contains("genes") && error.contains("delete this file"), "{error}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ cells = 10
 trials = 1
 probe_epochs = 2
 resamples = 10
+drift = true
 [methods]
 finetune = { method = 'finetune' }
 replay = { method = 'replay', cells = 5 }

@@ -72,6 +72,22 @@ pub fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// The first store of what [`demo_plan`] made.
+pub fn store_of_cells(folder: &Path) -> genil_data::Store {
+    let stores = std::fs::read_dir(folder.join("data")).unwrap().map(|entry| entry.unwrap().path());
+    let store = stores.filter(|path| path.join("store.json").is_file()).min().unwrap();
+    genil_data::Store::open(&store).unwrap()
+}
+
+/// Asserts that two folders hold the same files with the same bytes.
+pub fn assert_same(one: &Path, other: &Path) {
+    let (one, other) = (contents(one), contents(other));
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (path, bytes) in &one {
+        assert!(bytes == &other[path], "{path} differs");
+    }
+}
+
 /// Whether slow tests run; says so when they do not.
 pub fn slow() -> bool {
     let slow = std::env::var_os("GENIL_SLOW").is_some();

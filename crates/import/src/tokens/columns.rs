@@ -1,6 +1,7 @@
 //! Columns of Parquet files, batch by batch, as numbers and texts.
 
 use super::zstd;
+use crate::caught::caught;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type, UInt64Type};
@@ -9,9 +10,7 @@ use arrow_schema::DataType;
 use genil_base::{Error, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,29 +20,13 @@ pub const TOGETHER: usize = 4096;
 /// Opens a file.
 pub fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-    let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
-    match builder.metadata().row_groups().iter().all(is_sound) {
-        true => Ok(builder),
-        false => Err(broken(path, &"a place in it is below 0")),
-    }
+    read(path, || ParquetRecordBatchReaderBuilder::try_new(file))
 }
 
-/// The library panics where a place or a size is below 0.
-fn is_sound(group: &RowGroupMetaData) -> bool {
-    let column = |column: &ColumnChunkMetaData| {
-        let first = column.dictionary_page_offset().unwrap_or(0);
-        column.data_page_offset().min(first).min(column.compressed_size()).min(column.num_values()) >= 0
-    };
-    group.num_rows() >= 0 && group.columns().iter().all(column)
-}
-
-/// What the library says of its work. Some of its decoders panic on damaged pages, which is an error like others: what
-/// they worked on is not used again.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|e| broken(path, &e)),
-        Err(_) => Err(broken(path, &"its bytes contradict each other")),
-    }
+/// What the library reads.
+fn read<T>(path: &Path, work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
+    let done = caught(work).ok_or_else(|| broken(path, &"it contradicts itself"))?;
+    done.map_err(|e| broken(path, &e))
 }
 
 fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
@@ -63,9 +46,9 @@ fn reader(path: &Path, columns: &[String]) -> Result<ParquetRecordBatchReader> {
     if zstd::is_used(builder.metadata()) {
         let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
         let fields = builder.schema().fields();
-        return guarded(path, || zstd::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER));
+        return read(path, || zstd::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER));
     }
-    guarded(path, || builder.with_projection(mask).with_batch_size(TOGETHER).build())
+    read(path, || builder.with_projection(mask).with_batch_size(TOGETHER).build())
 }
 
 /// Calls `each` with the batches of the files, of these columns and at most so many rows of each file.
@@ -78,7 +61,7 @@ pub fn batches(
     for path in files {
         let mut left = most;
         let mut reader = reader(path, columns)?;
-        while let Some(batch) = guarded(path, || reader.next().transpose().map_err(Into::into))? {
+        while let Some(batch) = read(path, || reader.next().transpose().map_err(Into::into))? {
             let batch = batch.slice(0, left.min(batch.num_rows()));
             each(&batch, path)?;
             left -= batch.num_rows();

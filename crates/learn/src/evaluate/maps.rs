@@ -89,9 +89,10 @@ fn read_present(run: &Run, seed: u64, method: &str, stage: usize) -> Result<Opti
     if !path.is_file() {
         return Ok(None);
     }
-    // Of another version: laid out again.
+    // Of another version, or damaged: laid out again.
     let Ok(maps) = serde_json::from_str::<Maps>(&files::read_text(&path)?) else { return Ok(None) };
-    Ok((maps.of == fingerprint(run, (seed, method, stage))?).then_some(maps.maps))
+    let sound = maps.maps.iter().map(|map| map.set).eq(sets(run, stage));
+    Ok((sound && maps.of == fingerprint(run, (seed, method, stage))?).then_some(maps.maps))
 }
 
 /// Lays out the maps of one model, unless that was done before.

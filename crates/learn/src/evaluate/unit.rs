@@ -35,11 +35,13 @@ pub struct SetScores {
 }
 
 impl SetScores {
-    /// Whether genes and classes are the run's, and every cell has its weight.
+    /// Whether genes and classes are those of the run's set, and every cell has its weight.
     fn are_of(&self, run: &Run) -> bool {
+        let classes = run.stages.probes[self.set].as_ref().map_or(0, |probe| probe.split.classes.len());
+        let square = self.confusion.len() == classes && self.confusion.iter().all(|row| row.len() == classes);
         let genes = self.genes.iter().all(|&(token, ..)| (token as usize) < run.stages.partition.len());
         let weighted = |m: &Measured| m.sums.is_empty() || m.sums.len() == m.weights.len();
-        genes && self.metrics.values().all(weighted)
+        square && genes && self.metrics.values().all(weighted)
     }
 
     /// Adds a figure, if there is one.

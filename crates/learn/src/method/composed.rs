@@ -120,7 +120,7 @@ impl Method for Composed {
         self.0.iter().flat_map(|part| part.stored_cells()).collect()
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
         let notes = match memory.notes {
             Value::Array(notes) if notes.len() == self.0.len() => notes,
             Value::Null => vec![Value::Null; self.0.len()],
@@ -128,6 +128,6 @@ impl Method for Composed {
         };
         let tensors = self.divide(memory.tensors)?;
         let memories = notes.into_iter().zip(tensors).map(|(notes, tensors)| Memory { notes, tensors });
-        self.0.iter_mut().zip(memories).try_for_each(|(part, memory)| part.restore(memory))
+        self.0.iter_mut().zip(memories).try_for_each(|(part, memory)| part.restore(context, memory))
     }
 }

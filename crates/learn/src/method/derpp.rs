@@ -128,7 +128,9 @@ impl Method for Derpp {
             if said.iter().any(|said| said.len() != masked) {
                 return Err(Error::new(format!(
                     "stored outputs of stage {stage} are not of its stored cells"
-                )));
+                ))
+                .at("the method's memory")
+                .help("delete the folder of the stage before and train it again"));
             }
             let mut at = 0;
             for cell in &mut cells {
@@ -150,15 +152,15 @@ impl Method for Derpp {
     }
 
     fn stored_cells(&self) -> Vec<CellRef> {
-        self.stored.all().into_iter().map(|(_, cell)| cell).collect()
+        self.stored.cells()
     }
 
     fn memory(&self) -> Memory {
         Memory { tensors: self.said.clone(), ..self.stored.memory() }
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
-        self.stored.restore(&memory)?;
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
+        self.stored.restore(context, &memory)?;
         self.said = memory.tensors;
         Ok(())
     }
@@ -208,7 +210,7 @@ mod tests {
         assert_eq!(targets.len(), 5);
         // A model that has moved on does not change them.
         let mut later = Derpp::new(DerppSettings { cells: Some(5), ..DerppSettings::default() });
-        later.restore(derpp.memory()).unwrap();
+        later.restore(context, derpp.memory()).unwrap();
         engine.parameters_mut().iter_mut().for_each(|t| t.data.iter_mut().for_each(|x| *x *= 0.9));
         later.begin_stage(context, &mut *engine, &mut Vec::new()).unwrap();
         assert_eq!(later.cells.iter().map(|cell| cell.targets.clone()).collect::<Vec<_>>(), targets);

@@ -52,15 +52,15 @@ impl Method for Gdumb {
     }
 
     fn stored_cells(&self) -> Vec<CellRef> {
-        self.stored.all().into_iter().map(|(_, cell)| cell).collect()
+        self.stored.cells()
     }
 
     fn memory(&self) -> Memory {
         self.stored.memory()
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
-        self.stored.restore(&memory)
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
+        self.stored.restore(context, &memory)
     }
 }
 

@@ -136,7 +136,7 @@ impl Method for Imagine {
         Memory { notes: serde_json::json!({ "detected": self.detected }), ..Memory::default() }
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
+    fn restore(&mut self, _: Context<'_>, memory: Memory) -> Result<()> {
         if let Some(detected) = memory.notes.get("detected") {
             self.detected = serde_json::from_value(detected.clone())
                 .map_err(|e| Error::new(format!("the counts of detected genes cannot be read: {e}")))?;

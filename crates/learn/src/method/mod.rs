@@ -226,11 +226,11 @@ pub trait Method: Send {
         Vec::new()
     }
 
-    /// Takes up what [`Method::memory`] gave after the previous stage.
+    /// Takes up what [`Method::memory`] gave after the previous stage, before [`Method::begin_stage`] of this one.
     ///
     /// # Errors
-    /// When it is not of this method's form.
-    fn restore(&mut self, _: Memory) -> Result<()> {
+    /// When it is not of this method's form, or names cells or genes that earlier stages do not have: it comes from the disk.
+    fn restore(&mut self, _: Context<'_>, _: Memory) -> Result<()> {
         Ok(())
     }
 }

@@ -40,14 +40,14 @@ impl Method for Replay {
     }
 
     fn stored_cells(&self) -> Vec<CellRef> {
-        self.stored.all().into_iter().map(|(_, cell)| cell).collect()
+        self.stored.cells()
     }
 
     fn memory(&self) -> Memory {
         self.stored.memory()
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
-        self.stored.restore(&memory)
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
+        self.stored.restore(context, &memory)
     }
 }

@@ -128,6 +128,11 @@ impl Stored {
         self.cells.iter().flat_map(|(&stage, cells)| cells.iter().map(move |&cell| (stage, cell))).collect()
     }
 
+    /// The same without their stages.
+    pub fn cells(&self) -> Vec<CellRef> {
+        self.cells.values().flatten().copied().collect()
+    }
+
     /// The stored cells of each stage.
     pub fn by_stage(&self) -> impl Iterator<Item = (usize, Vec<(usize, CellRef)>)> {
         self.cells.iter().map(|(&stage, cells)| (stage, cells.iter().map(|&cell| (stage, cell)).collect()))
@@ -151,13 +156,13 @@ impl Stored {
     /// Takes up what [`Stored::memory`] gave.
     ///
     /// # Errors
-    /// When it is not of this form.
-    pub fn restore(&mut self, memory: &Memory) -> Result<()> {
+    /// When it is not of this form, or names cells that earlier stages cannot have.
+    pub fn restore(&mut self, context: Context<'_>, memory: &Memory) -> Result<()> {
         if let Some(stored) = memory.notes.get("stored") {
             self.cells = serde_json::from_value(stored.clone())
                 .map_err(|e| Error::new(format!("the stored cells cannot be read: {e}")).at("memory.json"))?;
         }
-        Ok(())
+        context.stages.check(&self.all(), context.stage)
     }
 }
 

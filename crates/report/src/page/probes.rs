@@ -56,7 +56,7 @@ fn confusion(method: &str, classes: &[&str], counts: &[Vec<usize>]) -> Markup {
             thead { tr { th scope="col" { "true" } @for class in classes { th scope="col" { (class) } } } }
             tbody {
                 @for (t, row) in counts.iter().enumerate() {
-                    @let all: usize = row.iter().sum();
+                    @let all = row.iter().fold(0usize, |all, n| all.saturating_add(*n));
                     tr {
                         th scope="row" { (classes[t]) }
                         @for (p, &n) in row.iter().enumerate() {

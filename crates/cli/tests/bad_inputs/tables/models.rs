@@ -1,7 +1,7 @@
 //! Checkpoints: finished models, states of stages under way, the memory of methods.
 
 use crate::world::World;
-use crate::{Case, refused, stopped};
+use crate::{Case, fine, refused, stopped};
 use genil_base::files::sha256;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -14,6 +14,8 @@ const WEIGHTS: &str = "half/models/seed-0/shared/stage-0/model.safetensors";
 const STATE: &str = "half/models/seed-0/shared/stage-1/state.safetensors";
 const INSPECT: &str = "inspect half/models/seed-0/shared/stage-0";
 const TRAIN: &str = "train half";
+/// Trains what was added to the settings of a finished run.
+const GROW: &str = "train run.toml --out run";
 
 /// One tensor: type, shape, bytes.
 type Raw = (Dtype, Vec<usize>, Vec<u8>);
@@ -50,6 +52,41 @@ impl World {
         let text = String::from_utf8(self.read("run/models/seed-0/replay/stage-2/memory.json")).unwrap();
         self.remove("run/models/seed-0/replay");
         self.write("run/models/seed-0/shared/stage-1/memory.json", change(&text));
+    }
+
+    /// Adds a method to a run that is finished, which must begin its last stage with this memory.
+    fn method_with(&self, method: &str, notes: &str) {
+        self.replace("run.toml", "replay = {", &format!("new = {method}\nreplay = {{"));
+        self.write("run/models/seed-0/shared/stage-1/memory.json", notes);
+        // The run's own cards, which name all its methods, are written anew.
+        ["run/run.json", "run/run.toml"].into_iter().for_each(|card| self.remove(card));
+    }
+
+    /// The same with one group of prototypes of stage 1, of these genes.
+    fn prototypes_with(&self, tokens: &[f32]) {
+        self.method_with("{ method = 'prototypes' }", "null");
+        let n = tokens.len();
+        let parts: [(&str, Vec<f32>); 7] = [
+            ("cells", vec![20.0]),
+            ("depth_mean", vec![2.0]),
+            ("depth_deviation", vec![0.5]),
+            ("genes", vec![n as f32]),
+            ("tokens", tokens.to_vec()),
+            ("share", vec![1.0 / n as f32; n]),
+            ("dispersion", Vec::new()),
+        ];
+        let bytes = parts.map(|(name, data)| {
+            (
+                format!("stage-1.{name}"),
+                data.len(),
+                data.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+            )
+        });
+        let views = bytes
+            .iter()
+            .map(|(name, n, data)| (name.clone(), TensorView::new(Dtype::F32, vec![*n], data).unwrap()));
+        let file = safetensors::serialize(views, None).unwrap();
+        self.write("run/models/seed-0/shared/stage-1/memory.safetensors", file);
     }
 
     /// Changes the words of a state's header: how far the stage came.
@@ -314,4 +351,70 @@ pub const CASES: &[Case] = &[
         "train run",
         &["1000000", "memory.json"],
     ),
+    stopped(
+        "a cell that is not there, for gradients",
+        |w| {
+            w.method_with("{ method = 'agem', cells = 5 }", r#"{"stored": {"1": [{"store": 0, "row": 96}]}}"#)
+        },
+        GROW,
+        &["cell 96", "memory.json", "train it again"],
+    ),
+    stopped(
+        "a store that is not there, for stored outputs",
+        |w| {
+            w.method_with("{ method = 'derpp', cells = 5 }", r#"{"stored": {"1": [{"store": 9, "row": 0}]}}"#)
+        },
+        GROW,
+        &["store 9", "memory.json", "train it again"],
+    ),
+    stopped(
+        "stored cells of a stage to come",
+        |w| {
+            w.method_with("{ method = 'gdumb', cells = 5 }", r#"{"stored": {"2": [{"store": 0, "row": 0}]}}"#)
+        },
+        GROW,
+        &["a stage 2 before stage 2", "memory.json", "train it again"],
+    ),
+    stopped(
+        "a cell that is not there, of an ingredient that does nothing yet",
+        |w| {
+            w.method_with(
+                "[{ method = 'replay', cells = 5 }, { method = 'prototypes', base = true }]",
+                r#"[{"stored": {"1": [{"store": 0, "row": 96}]}}, null]"#,
+            );
+            let memory = "run/models/seed-0/shared/stage-1/memory.json";
+            w.write("run/models/seed-0/shared/stage-0/memory.json", w.read(memory));
+        },
+        GROW,
+        &["cell 96", "memory.json", "train it again"],
+    ),
+    stopped(
+        "stored outputs of other cells",
+        |w| {
+            w.method_with(
+                "{ method = 'derpp', cells = 1 }",
+                r#"{"stored": {"1": [{"store": 0, "row": 1}]}}"#,
+            );
+            let one = [0u8; 4];
+            let view = || TensorView::new(Dtype::F32, vec![1], &one).unwrap();
+            let said = ["stage-1.value", "stage-1.cell_value"].map(|name| (name, view()));
+            let bytes = safetensors::serialize(said, None).unwrap();
+            w.write("run/models/seed-0/shared/stage-1/memory.safetensors", bytes);
+        },
+        GROW,
+        &["stored outputs", "memory", "train it again"],
+    ),
+    stopped(
+        "prototypes of a gene 4 thousand million",
+        |w| w.prototypes_with(&[2.0, 4e9]),
+        GROW,
+        &["group 0", "memory.safetensors", "train it again"],
+    ),
+    stopped(
+        "prototypes of a gene twice",
+        |w| w.prototypes_with(&[2.0, 2.0]),
+        GROW,
+        &["group 0", "memory.safetensors", "train it again"],
+    ),
+    fine("prototypes of two genes", |w| w.prototypes_with(&[2.0, 3.0]), GROW, &[]),
 ];

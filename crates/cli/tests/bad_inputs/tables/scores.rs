@@ -7,6 +7,8 @@ use serde_json::json;
 const EVALUATE: &str = "evaluate run";
 const REPORT: &str = "report run";
 const SCORES: &str = "run/models/seed-0/shared/stage-1/scores.json";
+const MAPS: &str = "run/models/seed-0/shared/stage-1/maps.json";
+const DRIFT: &str = "run/models/seed-0/shared/stage-1/drift.json";
 
 impl World {
     /// A link that leads out of the folder, to a file that nobody may see or change.
@@ -82,6 +84,20 @@ pub const CASES: &[Case] = &[
         EVALUATE,
         &[],
     ),
+    mended(
+        "a confusion of other classes",
+        |w| w.json(SCORES, "/sets/1/confusion", json!([[1], [2, 3, 4]])),
+        EVALUATE,
+        &[],
+    ),
+    mended(
+        "a confusion of a set without classes",
+        |w| w.json(SCORES, "/sets/0/confusion", json!([[7]])),
+        EVALUATE,
+        &[],
+    ),
+    mended("a map of the set 2^60", |w| w.json(MAPS, "/maps/0/set", json!(1u64 << 60)), EVALUATE, &[]),
+    mended("drift of the set 2^60", |w| w.json(DRIFT, "/rows/0/set", json!(1u64 << 60)), EVALUATE, &[]),
     refused("empty scores", |w| w.write("run/scores.csv", ""), REPORT, &["scores.csv", "evaluate"]),
     refused(
         "scores that are no text",
@@ -236,6 +252,15 @@ pub const CASES: &[Case] = &[
     fine(
         "scores that are no numbers",
         |w| w.edit("run/scores.csv", |b| b.extend(b"replay,0,0,base,mse,NaN,inf,-inf,3\n")),
+        REPORT,
+        &["open run/report.html"],
+    ),
+    fine(
+        "more confused cells than can be counted",
+        |w| {
+            let row = |said: &str| format!("finetune,0,2,gut,T cell,{said},{}\n", u64::MAX);
+            w.edit("run/confusion.csv", |b| b.extend(["T cell", "B cell"].map(row).concat().into_bytes()))
+        },
         REPORT,
         &["open run/report.html"],
     ),

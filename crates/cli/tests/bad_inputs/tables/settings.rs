@@ -64,6 +64,12 @@ pub const CASES: &[Case] = &[
         &["run.toml", "learning_rate = inf"],
     ),
     refused(
+        "a learning rate at which nothing converges",
+        |w| w.settings("learning_rate = 2e-3", "learning_rate = 10.0"),
+        TRAIN,
+        &["run.toml", "learning_rate = 10", "between 0 and 1"],
+    ),
+    refused(
         "an unknown schedule",
         |w| w.settings("epochs = 1", "schedule = 'random'"),
         TRAIN,
@@ -190,6 +196,6 @@ pub const CASES: &[Case] = &[
         "agreement that is too heavy",
         |w| w.settings("{ method = 'finetune' }", "{ method = 'distill', lambda = 1e300 }"),
         TRAIN,
-        &["diverged", "seed 0", "stage 1"],
+        &["diverged", "seed 0", "stage 1", "lower [train] learning_rate", "--out"],
     ),
 ];

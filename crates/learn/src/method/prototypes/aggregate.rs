@@ -119,6 +119,26 @@ impl Aggregate {
         Ok(all)
     }
 
+    /// Checks that the genes are those that stage `of`, an earlier one, showed, each once: what was read may be anything.
+    ///
+    /// # Errors
+    /// Names the first group that has others.
+    pub fn check(&self, of: usize, context: Context<'_>) -> Result<()> {
+        let partition = &context.stages.partition;
+        let shown =
+            |token: u32| partition.tokens_of(0).contains(&token) || partition.tokens_of(of).contains(&token);
+        let sound = |group: &Group| {
+            group.tokens.iter().all(|&token| shown(token)) && group.tokens.is_sorted_by(|a, b| a < b)
+        };
+        match self.groups.iter().position(|group| of >= context.stage || !sound(group)) {
+            None => Ok(()),
+            Some(group) => {
+                Err(Error::new(format!("group {group} of stage {of} has genes that the stage does not have"))
+                    .at("the method's memory: memory.safetensors of the stage before"))
+            }
+        }
+    }
+
     fn read(stage: &str, from: &Tensors) -> Result<Self> {
         let array = |name: &str| {
             let tensor = from.get(&format!("stage-{stage}.{name}"));

@@ -46,7 +46,7 @@ impl Source {
             noise => gene_by_gene(total, group, noise, &mut random),
         };
         let sampling = &context.settings.tokens;
-        let drawn_total: u32 = counts.iter().map(|(_, count)| count).sum();
+        let drawn_total: u64 = counts.iter().map(|&(_, count)| u64::from(count)).sum();
         let value = |count: u32| sampling.transform.value(count as f32, drawn_total as f32);
         let drawn = counts.iter().map(|&(gene, count)| (group.tokens[gene as usize], value(count))).collect();
         let partition = &context.stages.partition;

@@ -182,8 +182,8 @@ impl Method for Prototypes {
         memory
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
+    fn restore(&mut self, context: Context<'_>, memory: Memory) -> Result<()> {
         self.kept = Aggregate::read_all(&memory.tensors)?;
-        Ok(())
+        self.kept.iter().try_for_each(|(&stage, kept)| kept.check(stage, context))
     }
 }

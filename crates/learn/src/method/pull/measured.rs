@@ -192,7 +192,7 @@ impl Method for Measured {
         Memory { tensors: self.importance.clone(), ..Memory::default() }
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
+    fn restore(&mut self, _: Context<'_>, memory: Memory) -> Result<()> {
         self.importance = memory.tensors;
         Ok(())
     }

@@ -132,7 +132,7 @@ impl Method for Si {
         Memory { tensors: self.importance.clone(), ..Memory::default() }
     }
 
-    fn restore(&mut self, memory: Memory) -> Result<()> {
+    fn restore(&mut self, _: Context<'_>, memory: Memory) -> Result<()> {
         self.importance = memory.tensors;
         Ok(())
     }
