@@ -34,7 +34,7 @@ pub fn is_hdf5(path: &Path) -> Result<bool> {
 /// A dataset of an HDF5 file.
 pub struct Array {
     dataset: Dataset,
-    /// Where a plugin has packed it.
+    /// Its chunks, where genil unpacks them itself.
     packed: Option<Packed>,
     place: String,
     path: PathBuf,
@@ -216,7 +216,7 @@ impl Array {
 
     /// All rows as text, of fixed or variable length.
     pub fn texts(&self) -> Result<Vec<String>> {
-        match &self.packed {
+        match self.packed.as_ref().filter(|packed| packed.by_plugin) {
             None => self.dataset.read_string().map_err(|e| self.error(e)),
             Some(packed) => packed
                 .rows(0..self.rows())
@@ -254,8 +254,8 @@ impl Array {
         self.dataset.datatype().map_err(|e| e.to_string())
     }
 
-    /// Rows as numbers: by the library, or from a chunk that a plugin has packed.
-    fn numbers<T: Number + Send>(
+    /// Rows as numbers: by the library, or from packed chunks.
+    fn numbers<T: Number + Default + Send>(
         &self,
         rows: Range<usize>,
         read: impl Fn(u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error> + Sync,
@@ -265,7 +265,7 @@ impl Array {
                 .pieces(rows, |part| read(part.start as u64, part.len() as u64).map_err(|e| e.to_string()));
         };
         let datatype = self.datatype().map_err(|e| self.error(e))?;
-        self.pieces(rows, |part| elements::numbers(&packed.rows(part)?, &datatype))
+        packed.elements(rows, |bytes| elements::numbers(bytes, &datatype)).map_err(|e| self.error(e))
     }
 
     /// Reads `rows` in pieces by all cores; the result is in order and of the right length.
