@@ -9,3 +9,4 @@ pub mod scores;
 pub mod settings;
 pub mod stores;
 pub mod tenx;
+pub mod zarr;
