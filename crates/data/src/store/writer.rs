@@ -12,8 +12,9 @@ use arrow_schema::SchemaRef;
 use genil_base::files::{Hashed, sha256_file, write_whole};
 use genil_base::{Error, FolderInTheMaking, Result};
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 /// A record batch is closed when it has this many cells …
 const BATCH_CELLS: usize = 8192;
@@ -35,6 +36,7 @@ pub struct StoreWriter {
     manifest: Manifest,
     batch: Pending,
     shard: Option<Shard>,
+    syncing: Vec<JoinHandle<io::Result<()>>>,
 }
 
 struct Shard {
@@ -111,6 +113,7 @@ impl StoreWriter {
             genes,
             panels,
             shard: None,
+            syncing: Vec::new(),
         })
     }
 
@@ -158,7 +161,7 @@ impl StoreWriter {
             return Err(Error::new(format!("panel {panel} does not exist: there are {}", self.panels.len())));
         }
         let sound = is_sound(Cell { genes, values }, self.genes.len());
-        match sound && genes.iter().all(|&gene| self.panels.measured(panel, gene)) {
+        match sound && self.panels.measure(panel, genes) {
             true => Ok(()),
             false => Err(self.what_is_wrong(panel, genes, values)),
         }
@@ -211,13 +214,21 @@ impl StoreWriter {
     fn close_shard(&mut self) -> Result<()> {
         let Some(Shard { name, file, .. }) = self.shard.take() else { return Ok(()) };
         let folder = self.folder.path();
-        let (mut buffered, bytes, sha256) = file.into_inner().map_err(|e| arrow(&e, folder))?.finish();
-        buffered
-            .flush()
-            .and_then(|()| buffered.get_ref().sync_all())
-            .map_err(|e| Error::io("write", folder, &e))?;
+        let (buffered, bytes, sha256) = file.into_inner().map_err(|e| arrow(&e, folder))?.finish();
+        let file = buffered.into_inner().map_err(|e| Error::io("write", folder, e.error()))?;
+        // The next file is written while the disk takes this one.
+        self.syncing.push(std::thread::spawn(move || file.sync_all()));
         self.manifest.files.push(FileEntry { name, bytes, sha256 });
         Ok(())
+    }
+
+    /// Waits until the disk has all files of cells.
+    fn sync(&mut self) -> Result<()> {
+        let stopped = |_| Err(io::Error::other("the writing thread stopped"));
+        self.syncing
+            .drain(..)
+            .try_for_each(|syncing| syncing.join().unwrap_or_else(stopped))
+            .map_err(|e| Error::io("write", self.folder.path(), &e))
     }
 
     /// Writes what is left, the genes, the panels and the manifest, moves the folder to its path
@@ -249,6 +260,7 @@ impl StoreWriter {
             self.manifest.files.push(entry(&folder, name)?);
         }
         self.manifest.sources = sources;
+        self.sync()?;
         write_whole(&folder.join(MANIFEST), |out| {
             serde_json::to_writer_pretty(&mut *out, &self.manifest)
                 .map_err(|e| Error::new(format!("cannot write {MANIFEST}: {e}")).at_path(&folder))
