@@ -24,6 +24,7 @@ mod cells;
 pub mod doctor;
 mod elements;
 mod embed;
+mod fields;
 mod file;
 mod filters;
 mod frame;
