@@ -29,6 +29,7 @@ mod file;
 mod filters;
 mod frame;
 mod hdf5;
+mod hdf5_bytes;
 mod hierarchy;
 mod loom;
 mod matrix;
@@ -51,7 +52,7 @@ mod words;
 mod write;
 mod zarr;
 
-pub use embed::{check_embedding, write_embedding};
+pub use embed::EmbeddedCopy;
 pub use file::CellFile;
 pub use summary::{FileSummary, Progress, Skipped, Summary};
 pub use table::GenesIn;
