@@ -21,13 +21,12 @@ pub struct Field {
 }
 
 /// The fields of rows whose bytes are these, in the order of the file; `place` says where they are from.
-pub fn of_rows(bytes: &[u8], of: &Datatype, disk: File, place: &str) -> Result<Vec<(String, Field)>> {
+pub fn of_rows(bytes: &[u8], of: &Datatype, disk: &Arc<File>, place: &str) -> Result<Vec<(String, Field)>> {
     let broken = |what: &str| Error::new(format!("'{place}' cannot be read: {what}"));
     let Datatype::Compound { size, members } = of else {
         return Err(broken("it is neither a table nor a group"));
     };
     let size = *size as usize;
-    let disk = Arc::new(disk);
     members
         .iter()
         .map(|member| {
@@ -43,7 +42,7 @@ pub fn of_rows(bytes: &[u8], of: &Datatype, disk: File, place: &str) -> Result<V
                 bytes: rows.flat_map(|row| &row[start..end]).copied().collect(),
                 width,
                 datatype: member.datatype.clone(),
-                disk: Arc::clone(&disk),
+                disk: Arc::clone(disk),
                 place: format!("{place}/{}", member.name),
             };
             Ok((member.name.clone(), field))

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
+use std::sync::Arc;
 
 const DEFLATE: u16 = 1;
 const SHUFFLE: u16 = 2;
@@ -18,10 +19,7 @@ const ZSTD: u16 = 32015;
 
 /// A dataset of packed chunks.
 pub struct Packed {
-    /// The file.
-    pub disk: File,
-    /// Whether a plugin has packed it, so that the library cannot read it.
-    pub by_plugin: bool,
+    disk: Arc<File>,
     shape: Vec<usize>,
     chunk: Vec<usize>,
     /// Bytes of an element.
@@ -47,7 +45,7 @@ struct Scratch {
 
 impl Packed {
     /// The dataset, if it is packed and what was done can be undone; else it is left to the library.
-    pub fn of(dataset: &Dataset, disk: &File, file_bytes: u64) -> Result<Option<Self>, String> {
+    pub fn of(dataset: &Dataset, disk: &Arc<File>, file_bytes: u64) -> Result<Option<Self>, String> {
         let filters = dataset.filters();
         let by_plugin = filters.iter().any(|filter| [BLOSC, LZ4, ZSTD].contains(filter));
         let own = |filter| [DEFLATE, SHUFFLE].contains(filter);
@@ -84,8 +82,8 @@ impl Packed {
         if !by_plugin && (!whole_grid || !(1..=2).contains(&shape.len())) {
             return Ok(None);
         }
-        let disk = disk.try_clone().map_err(|e| e.to_string())?;
-        Ok(Some(Self { disk, by_plugin, shape, chunk, width, filters, chunks }))
+        let disk = Arc::clone(disk);
+        Ok(Some(Self { disk, shape, chunk, width, filters, chunks }))
     }
 
     /// The bytes of rows, row by row; a chunk that is not there is zeros.

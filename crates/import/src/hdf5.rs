@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Elements that one task reads at a time: enough to pay for a task, few enough to share.
 const PIECE: usize = 1 << 18;
@@ -21,8 +22,8 @@ pub const MOST_SHRINKING: u64 = 1100;
 /// An open HDF5 file.
 pub struct Hdf5 {
     file: File,
-    /// The same file, for what the library cannot unpack.
-    disk: std::fs::File,
+    /// The same file, for what is read without the library.
+    disk: Arc<std::fs::File>,
     path: PathBuf,
     bytes: u64,
 }
@@ -35,6 +36,8 @@ pub fn is_hdf5(path: &Path) -> Result<bool> {
 /// A dataset of an HDF5 file.
 struct Hdf5Array {
     dataset: Dataset,
+    /// The file, for texts.
+    disk: Arc<std::fs::File>,
     /// Its chunks, where genil unpacks them itself.
     packed: Option<Packed>,
     place: String,
@@ -57,7 +60,7 @@ impl Hdf5 {
             Error::new(format!("{} cannot be read as HDF5: {e}", path.display()))
                 .help("the file may be cut short: compare its size with the original's, or copy it again")
         })?;
-        Ok(Self { file, disk, path: path.to_owned(), bytes })
+        Ok(Self { file, disk: Arc::new(disk), path: path.to_owned(), bytes })
     }
 
     fn dataset(&self, place: &str) -> Result<Hdf5Array> {
@@ -65,7 +68,8 @@ impl Hdf5 {
         let shape = dataset.shape().map_err(|e| self.error(place, e))?;
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
         let packed = Packed::of(&dataset, &self.disk, self.bytes).map_err(|e| self.error(place, e))?;
-        Ok(Hdf5Array { dataset, packed, place: place.to_owned(), path: self.path.clone(), shape })
+        let (disk, place, path) = (Arc::clone(&self.disk), place.to_owned(), self.path.clone());
+        Ok(Hdf5Array { dataset, disk, packed, place, path, shape })
     }
 
     fn group(&self, place: &str) -> Result<Group> {
@@ -121,8 +125,8 @@ impl Hierarchy for Hdf5 {
         let table = self.one_axis(place)?;
         let datatype = table.datatype().map_err(|e| self.error(place, e))?;
         let bytes = table.bytes(0..table.rows())?;
-        let disk = self.disk.try_clone().map_err(|e| self.error(place, e))?;
-        let fields = fields::of_rows(&bytes, &datatype, disk, place).map_err(|e| e.at_path(&self.path))?;
+        let fields =
+            fields::of_rows(&bytes, &datatype, &self.disk, place).map_err(|e| e.at_path(&self.path))?;
         Ok(fields.into_iter().map(|(name, field)| (name, Box::new(field) as Box<dyn Array>)).collect())
     }
 }
@@ -211,13 +215,10 @@ impl Array for Hdf5Array {
     }
 
     fn texts(&self) -> Result<Vec<String>> {
-        match self.packed.as_ref().filter(|packed| packed.by_plugin) {
-            None => self.dataset.read_string().map_err(|e| self.error(e)),
-            Some(packed) => packed
-                .rows(0..self.rows())
-                .and_then(|bytes| elements::texts(&bytes, &self.datatype()?, &packed.disk))
-                .map_err(|e| self.error(e)),
-        }
+        let datatype = self.datatype().map_err(|e| self.error(e))?;
+        let texts = elements::texts(&self.bytes(0..self.rows())?, &datatype, &self.disk);
+        // The library reads one text at a time, but also where addresses do not count from the beginning of the file.
+        texts.or_else(|e| self.dataset.read_string().map_err(|_| self.error(e)))
     }
 
     fn kind(&self) -> Result<Kind> {

@@ -1,5 +1,6 @@
 //! Writing a store, cell by cell, into a temporary neighbour that is renamed when whole.
 
+use super::files::CellFiles;
 use super::manifest::{ColumnEntry, FileEntry, MANIFEST, Manifest, Source};
 use super::panels::{PANELS, Panel, Panels};
 use super::pending::Pending;
@@ -7,27 +8,24 @@ use super::shard::{RESERVED, is_sound, schema};
 use super::{GENES, Store};
 use crate::cells::{Annotation, Cell, ColumnKind};
 use crate::genes::{Gene, GeneVocab};
-use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
-use genil_base::files::{Hashed, sha256_file, write_whole};
+use genil_base::files::{sha256_file, write_whole};
 use genil_base::{Error, FolderInTheMaking, Result};
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 /// A record batch is closed when it has this many cells …
 const BATCH_CELLS: usize = 8192;
 /// … or this many values (32 MiB with their gene ids), which bounds the writer's memory.
 const BATCH_VALUES: usize = 1 << 22;
-/// A file of cells is closed after this many values (1 GiB with their gene ids).
-const SHARD_VALUES: u64 = 1 << 27;
 
 /// Writes a store. Nothing is seen at its path before [`finish`](Self::finish); a writer that is
 /// dropped removes what it wrote.
 pub struct StoreWriter {
     path: PathBuf,
     replace: bool,
+    // Before the folder: it stops before the folder is removed.
+    files: CellFiles,
     folder: FolderInTheMaking,
     genes: GeneVocab,
     detected: Vec<u64>,
@@ -35,14 +33,6 @@ pub struct StoreWriter {
     schema: SchemaRef,
     manifest: Manifest,
     batch: Pending,
-    shard: Option<Shard>,
-    syncing: Vec<JoinHandle<io::Result<()>>>,
-}
-
-struct Shard {
-    name: String,
-    file: FileWriter<Hashed<BufWriter<File>>>,
-    values: u64,
 }
 
 impl StoreWriter {
@@ -97,12 +87,14 @@ impl StoreWriter {
         if !replace {
             refuse_existing(path)?;
         }
+        let schema = schema(&columns);
         Ok(Self {
             path: path.to_owned(),
             replace,
+            files: CellFiles::begin(folder.path().to_owned(), schema.clone()),
             folder,
             detected: vec![0; genes.len()],
-            schema: schema(&columns),
+            schema,
             batch: Pending::new(&columns),
             manifest: Manifest {
                 genes: genes.len(),
@@ -112,8 +104,6 @@ impl StoreWriter {
             },
             genes,
             panels,
-            shard: None,
-            syncing: Vec::new(),
         })
     }
 
@@ -193,42 +183,8 @@ impl StoreWriter {
         if self.batch.cells() == 0 {
             return Ok(());
         }
-        let folder = self.folder.path();
         let record = self.batch.take(&self.schema)?;
-        let shard = match &mut self.shard {
-            Some(shard) => shard,
-            None => {
-                let name = format!("cells-{:05}.arrow", self.manifest.files.len());
-                let path = folder.join(&name);
-                let file = File::create(&path).map_err(|e| Error::io("create", &path, &e))?;
-                let hashed = Hashed::new(BufWriter::new(file));
-                let file = FileWriter::try_new(hashed, &self.schema).map_err(|e| arrow(&e, folder))?;
-                self.shard.insert(Shard { name, file, values: 0 })
-            }
-        };
-        shard.file.write(&record).map_err(|e| arrow(&e, folder))?;
-        shard.values += record.column(2).to_data().child_data()[0].len() as u64;
-        if shard.values >= SHARD_VALUES { self.close_shard() } else { Ok(()) }
-    }
-
-    fn close_shard(&mut self) -> Result<()> {
-        let Some(Shard { name, file, .. }) = self.shard.take() else { return Ok(()) };
-        let folder = self.folder.path();
-        let (buffered, bytes, sha256) = file.into_inner().map_err(|e| arrow(&e, folder))?.finish();
-        let file = buffered.into_inner().map_err(|e| Error::io("write", folder, e.error()))?;
-        // The next file is written while the disk takes this one.
-        self.syncing.push(std::thread::spawn(move || file.sync_all()));
-        self.manifest.files.push(FileEntry { name, bytes, sha256 });
-        Ok(())
-    }
-
-    /// Waits until the disk has all files of cells.
-    fn sync(&mut self) -> Result<()> {
-        let stopped = |_| Err(io::Error::other("the writing thread stopped"));
-        self.syncing
-            .drain(..)
-            .try_for_each(|syncing| syncing.join().unwrap_or_else(stopped))
-            .map_err(|e| Error::io("write", self.folder.path(), &e))
+        self.files.push(record)
     }
 
     /// Writes what is left, the genes, the panels and the manifest, moves the folder to its path
@@ -249,7 +205,7 @@ impl StoreWriter {
     /// As for `finish`.
     pub fn close(mut self, sources: Vec<Source>) -> Result<Manifest> {
         self.write_batch()?;
-        self.close_shard()?;
+        self.manifest.files = self.files.finish()?;
         let folder = self.folder.path().to_owned();
         let damaged = |e: csv::Error| Error::new(format!("cannot write a table: {e}")).at_path(&folder);
         write_whole(&folder.join(GENES), |out| {
@@ -260,7 +216,6 @@ impl StoreWriter {
             self.manifest.files.push(entry(&folder, name)?);
         }
         self.manifest.sources = sources;
-        self.sync()?;
         write_whole(&folder.join(MANIFEST), |out| {
             serde_json::to_writer_pretty(&mut *out, &self.manifest)
                 .map_err(|e| Error::new(format!("cannot write {MANIFEST}: {e}")).at_path(&folder))
@@ -305,10 +260,4 @@ fn entry(folder: &Path, name: &str) -> Result<FileEntry> {
     let path = folder.join(name);
     let bytes = fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?.len();
     Ok(FileEntry { sha256: sha256_file(&path)?, bytes, name: name.to_owned() })
-}
-
-fn arrow(error: &arrow_schema::ArrowError, folder: &Path) -> Error {
-    Error::new(format!("cannot write cells: {error}"))
-        .at_path(folder)
-        .help("check that the disk has room and may be written")
 }
