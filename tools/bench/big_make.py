@@ -67,6 +67,12 @@ def start(seed: int) -> None:
     TABLES = tables(seed)
 
 
+def drawn(pool, tasks):
+    """The blocks in order; only some are in memory."""
+    for i in range(0, len(tasks), 16):
+        yield from pool.map(block, tasks[i : i + 16], chunksize=1)
+
+
 def block_length(task) -> int:
     start(task[0])
     return int(block(task)[0].sum())
@@ -93,7 +99,7 @@ class Column:
             parts = [now[i : i + self.chunk] for i in range(0, whole, self.chunk)]
             if parts:
                 parts[-1] = np.r_[parts[-1], np.zeros(self.chunk - len(parts[-1]), now.dtype)]
-            for i, packed in enumerate(self.pool.imap(pack, parts)):
+            for i, packed in enumerate(self.pool.imap(pack, parts, chunksize=8)):
                 self.data.id.write_direct_chunk((self.at + i * self.chunk,), packed)
         self.at += whole
 
@@ -134,13 +140,13 @@ def main() -> None:
     obs, var = tables_of(a.cells, types, a.seed)
     with Pool(a.jobs, start, (a.seed,)) as pool, h5py.File(a.out, "w") as file:
         if a.layout == "csc":
-            blocks = pool.imap(block, tasks)
+            blocks = drawn(pool, tasks)
             rows = [sp.csr_matrix((v, g, np.r_[0, np.cumsum(n)]), (len(n), GENES)) for n, g, v in blocks]
             matrix = sp.vstack(rows, format="csr").tocsc()
             pieces, about = [(np.diff(matrix.indptr), matrix.indices, matrix.data)], matrix.nnz
         else:
             # Chunk sizes go by the length of the whole array, which the first cells tell well enough.
-            pieces, about = pool.imap(block, tasks), block_length(tasks[0]) * a.cells // len(tasks[0][2])
+            pieces, about = drawn(pool, tasks), block_length(tasks[0]) * a.cells // len(tasks[0][2])
         dtype = "int32" if about < 2**31 else "int64"
         # The tables and an empty matrix are anndata's own, then the matrix is put in.
         empty = sp.csr_matrix((a.cells, GENES), dtype="float32")
