@@ -11,6 +11,7 @@ use genil_base::files::{sha256, sha256_file};
 use genil_base::{Error, Result};
 use genil_data::{Annotation, Manifest, Source, StoreWriter};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
@@ -70,10 +71,10 @@ fn hash(path: &Path) -> Result<String> {
 }
 
 /// Writes the cells of one file; returns how many got another id.
-fn write_part(
-    part: &Part,
+fn write_part<'a>(
+    part: &'a Part,
     writer: &mut StoreWriter,
-    ids: &mut Ids,
+    ids: &mut Ids<'a>,
     total: usize,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<usize> {
@@ -108,19 +109,19 @@ fn annotation(values: Option<&Values>, row: usize) -> Annotation<'_> {
 
 /// The ids of the cells so far.
 #[derive(Default)]
-struct Ids(HashSet<String>);
+struct Ids<'a>(HashSet<Cow<'a, str>>);
 
-impl Ids {
+impl<'a> Ids<'a> {
     /// The id, with a number appended if it is taken, and whether one was.
-    fn unique(&mut self, id: &str) -> (String, bool) {
-        if self.0.insert(id.to_owned()) {
-            return (id.to_owned(), false);
+    fn unique(&mut self, id: &'a str) -> (Cow<'a, str>, bool) {
+        if self.0.insert(id.into()) {
+            return (id.into(), false);
         }
         let mut number = 1;
         loop {
             let other = format!("{id}-{number}");
-            if self.0.insert(other.clone()) {
-                return (other, true);
+            if self.0.insert(other.clone().into()) {
+                return (other.into(), true);
             }
             number += 1;
         }
