@@ -21,7 +21,7 @@ check:
 bench:
     cargo run --release --bin genil -- bench step
 
-# The engine beside PyTorch, in turn; makes its own Python environment. Some rows: just bench-engine --rows 1 3
+# The engine beside PyTorch, in turn; makes its own Python environment. All rows: just bench-engine --plan plan.toml; some: just bench-engine --rows 1 3
 bench-engine *rows:
     python3 -m venv .venv && .venv/bin/pip install --quiet torch numpy safetensors
     cargo build --release -p genil-engine -p genil-data --examples

@@ -1,12 +1,12 @@
 """The table of docs/performance.md: our engine against PyTorch, in turn on this machine, one row after the other.
 
-    python tools/bench/engine.py --json engine.json                      # all rows
+    python tools/bench/engine.py --json engine.json --plan plan.toml     # all rows
     python tools/bench/engine.py --json engine.json --rows 1 3           # some; the others stay as they are in the file
     python tools/bench/engine.py --json engine.json --rows               # none: print what the file holds
 
 Each round of a row runs each side once, in turn, so that what else the machine does falls on all of them.
-Figures are the minimum, median and maximum over all steps of all rounds; ratios are those of medians. Row 9 wants a
-plan (--plan), row 4's loss what `loss_by_precision` printed (--losses); without them these are left out.
+Figures are the minimum, median and maximum over all steps of all rounds; ratios are those of medians. Row 9 and row 4's
+loss want real cells, those of a plan (--plan); without one they are left out.
 
 Needs torch and numpy, and `cargo build --release -p genil-engine -p genil-data --examples`.
 """
@@ -19,6 +19,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -37,6 +38,11 @@ REF = [512] * 16
 REAL = [234, 326, 403, 465] + [512] * 12
 
 
+def program(command):
+    """What a program of ours prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 class Ours:
     """Our side: its own process each time, so that nothing of PyTorch's is in its memory."""
 
@@ -46,8 +52,7 @@ class Ours:
         self.reports = []
 
     def run(self):
-        out = subprocess.run(self.command, check=True, capture_output=True, text=True).stdout
-        self.reports.append(json.loads(out))
+        self.reports.append(json.loads(program(self.command)))
         return self.reports[-1]["step_seconds"]
 
     def median(self, what):
@@ -155,8 +160,12 @@ def bf16(arguments):
         "target": 1.5,
         "sign": "×",
     }
-    if arguments.losses:
-        row["loss"] = json.loads(Path(arguments.losses).read_text().splitlines()[-1])
+    if arguments.plan:
+        with tempfile.TemporaryDirectory() as folder:
+            cells = Path(folder) / "cells"
+            program([arguments.bin / "bench_tokens", arguments.plan, "1", cells])
+            losses = program([arguments.bin / "loss_by_precision", cells, "500", "4"])
+        row["loss"] = json.loads(losses.splitlines()[-1])
     return row
 
 
@@ -181,7 +190,7 @@ def tokens(arguments):
     if not arguments.plan:
         return None
     command = [arguments.bin / "bench_tokens", arguments.plan, str(2 * arguments.rounds)]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    report = json.loads(program(command))
     rates = spread(report["cells_per_second"])
     return {
         "what": "tokens drawn, one thread",
@@ -238,8 +247,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4, help="of ours in a round")
     parser.add_argument("--torch-steps", type=int, default=1, help="of PyTorch's in a round")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--plan", help="a plan whose stores row 9 reads")
-    parser.add_argument("--losses", help="what loss_by_precision printed")
+    parser.add_argument("--plan", help="a plan whose cells row 9 and row 4's loss are about")
     parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

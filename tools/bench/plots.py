@@ -63,8 +63,7 @@ def parts_of_ref(report):
         "after attention": (linear * 3 * full, matrix * 6 * full),
         "attention backward": (2.5 * attention, matrix * (4 * 6 + 3 * full)),
         "after attention backward": (linear * 3 * full, matrix * 10 * full),
-        "q, k, v backward": (linear * (2 * 6 + last + layers), matrix * (2 * 6 + 3 * full)),
-        "weight gradients": (linear * (2 * 6 + 4 * full), matrix * (2 * 6 + 12 * full)),
+        "weights, and q, k, v backward": (linear * (4 * 6 + 5 * full), matrix * (4 * 6 + 15 * full)),
     }
     ms = dict(report["parts_ms"])
     return {name: {"gflop": f, "gb": b, "ms": ms[name]} for name, (f, b) in work.items()}

@@ -14,6 +14,9 @@
 //! Axis letters, here and everywhere: `B` cells of a batch, `R` tokens of a batch (all cells end
 //! to end), `T` tokens of one cell, `P` positions asked for, `d` width, `V` vocabulary.
 
+#[cfg(test)]
+extern crate self as genil_engine; // For what unit tests share with tests/.
+
 mod adam;
 pub mod batch;
 pub mod bench;

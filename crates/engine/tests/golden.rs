@@ -4,71 +4,11 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it cannot read.
 
 use genil_base::random::{Key, Purpose};
-use genil_engine::{Batch, CpuEngine, Engine, Instructions, ModelConfig, OutputGradients, Tensor, Tensors};
-use safetensors::SafeTensors;
+use genil_engine::{CpuEngine, Engine, Instructions};
+use golden::{Golden, TOLERANCE, distance};
 
-const TOLERANCE: f64 = 2e-5;
-
-struct Golden {
-    bytes: Vec<u8>,
-    config: ModelConfig,
-}
-
-impl Golden {
-    fn read(name: &str) -> Self {
-        let path = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
-        let bytes = std::fs::read(path).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let config = serde_json::from_str(&header.metadata().as_ref().unwrap()["config"]).unwrap();
-        Self { bytes, config }
-    }
-
-    fn words(&self, name: &str) -> Vec<[u8; 4]> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let data = file.tensor(name).unwrap().data().to_vec();
-        data.chunks_exact(4).map(|b| b.try_into().unwrap()).collect()
-    }
-
-    fn floats(&self, name: &str) -> Vec<f32> {
-        self.words(name).into_iter().map(f32::from_le_bytes).collect()
-    }
-
-    fn integers(&self, name: &str) -> Vec<u32> {
-        self.words(name).into_iter().map(u32::from_le_bytes).collect()
-    }
-
-    fn parameters(&self) -> Tensors {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let named = file.names().into_iter().filter_map(|n| n.strip_prefix("parameter/"));
-        let tensor = |name: &str| Tensor {
-            name: name.into(),
-            shape: file.tensor(&format!("parameter/{name}")).unwrap().shape().to_vec(),
-            data: self.floats(&format!("parameter/{name}")),
-        };
-        Tensors(named.map(tensor).collect())
-    }
-
-    fn batch(&self) -> Batch {
-        let mut offsets = vec![0];
-        for length in self.integers("batch/lengths") {
-            offsets.push(offsets.last().unwrap() + length);
-        }
-        Batch {
-            offsets,
-            tokens: self.integers("batch/tokens"),
-            values: self.floats("batch/values"),
-            asked: self.integers("batch/asked"),
-        }
-    }
-}
-
-/// Largest difference over the largest number.
-fn distance(ours: &[f32], theirs: &[f32]) -> f64 {
-    assert_eq!(ours.len(), theirs.len());
-    let largest = theirs.iter().fold(1e-30, |m: f64, x| m.max(f64::from(x.abs())));
-    let differences = ours.iter().zip(theirs).map(|(a, b)| f64::from((a - b).abs()));
-    differences.fold(0.0, f64::max) / largest
-}
+#[path = "common/golden.rs"]
+mod golden;
 
 /// With each kind of instructions that the processor has.
 fn check(name: &str) {
@@ -91,18 +31,8 @@ fn check_engine(name: &str, mut engine: CpuEngine) {
     close("value", &outputs.value, &golden.floats("output/value"));
     close("cell value", &outputs.cell_value, &golden.floats("output/cell_value"));
     close("embedding", &outputs.embedding, &golden.floats("output/embedding"));
-
-    let targets = golden.floats("loss/targets");
-    let error = |predicted: &[f32]| -> Vec<f32> {
-        predicted.iter().zip(&targets).map(|(p, t)| 2.0 * (p - t) / targets.len() as f32).collect()
-    };
-    let gradients = OutputGradients {
-        value: error(&outputs.value),
-        cell_value: error(&outputs.cell_value),
-        embedding: golden.floats("loss/embedding_weight"),
-        layers: Vec::new(),
-    };
-    engine.backward(&gradients).unwrap();
+    close("layers", &outputs.layers, &golden.floats("output/layers"));
+    engine.backward(&golden.loss_gradients(&outputs)).unwrap();
     for gradient in engine.gradients().iter() {
         let mut theirs = golden.floats(&format!("gradient/{}", gradient.name));
         let mut ours = gradient.data.clone();

@@ -44,23 +44,24 @@ pub(crate) struct EmbedKept {
 /// What the heads keep.
 #[derive(Debug, Default)]
 pub(crate) struct HeadKept {
-    /// P×d: inputs of the three linear layers of the value head.
+    /// P×d: inputs of the three linear layers of the value head; the last becomes a gradient.
     pub value: [Vec<f32>; 3],
-    /// G×d: inputs of the three linear layers of the cell head, and their output.
+    /// G×d: inputs of the three linear layers of the cell head, and their output, which becomes a gradient.
     pub cell: [Vec<f32>; 4],
 }
 
-/// Gradients on their way down.
+/// Gradients on their way down. Of the last three a layer with `t` query rows uses the first `t` rows, so that
+/// nothing is filled with zeros when `t` grows; the heads, which come before, use two of them as scratch.
 #[derive(Debug, Default)]
 pub(crate) struct Downward {
     /// t×d, in the residual stream of all rows and of the selected ones.
     pub stream: Vec<f32>,
     pub selected: Vec<f32>,
-    /// t×ffn: of the first feed-forward product's output.
+    /// R×ffn: of the first feed-forward product's output.
     pub hidden: Vec<f32>,
-    /// t×d: of what attention returns.
+    /// S×d, below the last layer at least R×d: of what attention returns.
     pub context: Vec<f32>,
-    /// t×heads: the inner product of that with what attention returns, head by head.
+    /// R×heads: the inner product of that with what attention returns, head by head.
     pub inner: Vec<f32>,
 }
 
@@ -131,6 +132,9 @@ impl Arena {
         let (r, s, d) = (rows.count(), rows.selected.len(), config.width);
         size(&mut self.down.stream, r * d);
         size(&mut self.down.selected, s * d);
+        size(&mut self.down.hidden, (r * config.ffn).max(s * d));
+        size(&mut self.down.context, s * d);
+        size(&mut self.down.inner, r * config.heads);
     }
 }
 
@@ -147,14 +151,5 @@ impl LayerKept {
         size(&mut self.hidden, t * config.ffn);
         size(&mut self.normal2, t * d);
         size(&mut self.inverse2, t);
-    }
-}
-
-impl Downward {
-    /// Sizes the buffers of a layer with `t` query rows.
-    pub fn size_layer(&mut self, config: &ModelConfig, t: usize) {
-        size(&mut self.hidden, t * config.ffn);
-        size(&mut self.context, t * config.width);
-        size(&mut self.inner, t * config.heads);
     }
 }

@@ -6,17 +6,18 @@
 //! FLOP: 4·t·T·w forward, 10·t·T·w backward. Nothing of size t×T is kept.
 
 use super::arena::size;
-use super::pool::Pool;
+use super::half::HalfKernel;
+use super::pool::{Pool, share};
 use super::product::{Panels, product, rows_of, transposed};
 use super::softmax::{Softmax, SoftmaxBackward, padded};
 use super::vector::Vector;
 use super::windows::{Window, windows};
 use crate::dropout::{RowDropout, SiteDropout};
-use rayon::prelude::*;
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-/// Query rows of a block.
-const BLOCK: usize = 60;
+/// Query rows of a block: whole tiles of 12 rows, and whole groups of 32 for pairs.
+const BLOCK: usize = 96;
 
 /// The numbers in a row of scores: whole groups of 32, and an odd number of cache lines, so that
 /// a column's numbers do not compete for the same places of the cache.
@@ -47,6 +48,8 @@ pub(crate) struct Scratch {
     /// [`BLOCK`] rows of scores and of their gradients.
     scores: Vec<f32>,
     gradients: Vec<f32>,
+    /// In bf16, [`BLOCK`] rows of the gradients in pairs.
+    across: Vec<f32>,
     words: Vec<u32>,
     /// A block's rows of context or query gradients.
     block: Vec<f32>,
@@ -83,7 +86,7 @@ impl Attention<'_> {
     pub fn forward(&self, q: &[f32], kv: &[f32], context: &mut [f32], lse: &mut [f32]) {
         let contexts = windows(context, self.width, self.queries, self.head_width());
         let lses = windows(lse, self.heads, self.queries, 1);
-        contexts.into_par_iter().zip(lses).enumerate().for_each(|(task, (o, lse))| {
+        share(contexts.into_iter().zip(lses).enumerate(), |(task, (o, lse))| {
             let place = (task / self.heads, task % self.heads);
             self.pool.lend(|scratch| self.forward_one(place, (q, kv), (o, lse), scratch));
         });
@@ -112,17 +115,22 @@ impl Attention<'_> {
             let n = BLOCK.min(count - start);
             let queries = rows_of(&q[(first + start) * d + head * w..], d);
             product(vector, scores, stride, n, queries, keys_across, false);
-            vector.run(Softmax {
+            let softmax = Softmax {
                 scores: &mut scores[..n * stride],
                 stride,
                 t,
-                scale: self.scale(),
+                scale: LOG2_E * self.scale(),
                 dropout: &self.dropout_rows(head, first + start..first + start + n),
                 lse: &mut lses[..n],
                 inverse: &mut inverses[..n],
                 words,
-            });
-            product(vector, block, w, n, rows_of(scores, stride), values_down, false);
+            };
+            if vector.half() {
+                vector.run_half(HalfKernel::Softmax(softmax))
+            } else {
+                vector.run(softmax)
+            }
+            product(vector, block, w, n, rows_of(scores, stride).in_pairs(), values_down, false);
             for (r, out) in block.chunks_exact(w).take(n).enumerate() {
                 lse.row(start + r)[0] = lses[r];
                 scaled(o.row(start + r), out, inverses[r] * self.dropout.scale);
@@ -139,7 +147,7 @@ impl Attention<'_> {
         for (i, window) in windows(kv, 2 * self.width, self.keys, w).into_iter().enumerate() {
             if i % (2 * self.heads) < self.heads { ks.push(window) } else { vs.push(window) }
         }
-        qs.into_par_iter().zip(ks).zip(vs).enumerate().for_each(|(task, ((q, k), v))| {
+        share(qs.into_iter().zip(ks).zip(vs).enumerate(), |(task, ((q, k), v))| {
             let place = (task / self.heads, task % self.heads);
             self.pool.lend(|scratch| self.backward_one(place, (q, k, v), of_rows, d_context, scratch));
         });
@@ -157,7 +165,7 @@ impl Attention<'_> {
         let (first, count, t) = (self.queries[cell], q.rows(), k.rows());
         let Scratch { scores, gradients, words, block, queries, keys, values, .. } = scratch;
         let Scratch { d_keys, d_values, keys_across, keys_down, values_across, .. } = scratch;
-        let Scratch { query_panels, gradient_panels, .. } = scratch;
+        let Scratch { across, query_panels, gradient_panels, .. } = scratch;
         take(&mut q, w, queries);
         take(&mut k, w, keys);
         take(&mut v, w, values);
@@ -170,7 +178,8 @@ impl Attention<'_> {
         size(d_keys, t * w);
         size(d_values, t * w);
         size(block, BLOCK * w);
-        words.resize(padded(t) / 2, 0);
+        words.resize(padded(t), 0);
+        size(across, if vector.half() { BLOCK * padded(t) / 2 } else { 0 });
         let mut of_rows = [[0.0; 2]; BLOCK];
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);
@@ -183,21 +192,30 @@ impl Attention<'_> {
             }
             product(vector, scores, stride, n, query_rows, keys_across, false);
             product(vector, gradients, stride, n, gradient_rows, values_across, false);
-            vector.run(SoftmaxBackward {
+            let softmax = SoftmaxBackward {
                 scores: &mut scores[..n * stride],
                 gradients: &mut gradients[..n * stride],
                 stride,
                 t,
-                scale,
+                scale: LOG2_E * scale,
                 dropout: &self.dropout_rows(head, query..query + n),
                 of_rows: &of_rows[..n],
                 words,
-            });
+                across,
+            };
+            if vector.half() {
+                vector.run_half(HalfKernel::SoftmaxBackward(softmax))
+            } else {
+                vector.run(softmax)
+            }
             query_panels.pack(vector, n, w, query_rows);
             gradient_panels.pack(vector, n, w, gradient_rows);
-            product(vector, d_values, w, t, transposed(scores, stride), gradient_panels, start > 0);
-            product(vector, d_keys, w, t, transposed(gradients, stride), query_panels, start > 0);
-            product(vector, block, w, n, rows_of(gradients, stride), keys_down, false);
+            let [p, ds] = [&*scores, &*gradients].map(|rows| transposed(rows, stride).in_pairs());
+            let ds_rows =
+                if vector.half() { rows_of(across, padded(t) / 2) } else { rows_of(gradients, stride) };
+            product(vector, d_values, w, t, p, gradient_panels, start > 0);
+            product(vector, d_keys, w, t, ds, query_panels, start > 0);
+            product(vector, block, w, n, ds_rows.in_pairs(), keys_down, false);
             for (r, dq) in block.chunks_exact(w).take(n).enumerate() {
                 scaled(q.row(start + r), dq, scale);
             }

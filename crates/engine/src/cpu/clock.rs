@@ -13,13 +13,12 @@ pub(crate) enum Part {
     Heads,
     AttentionBackward,
     RestBackward,
-    ProjectBackward,
     WeightGradients,
     Adam,
 }
 
 /// Names of the parts, in the order of [`Part`].
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 10] = [
     "pack weights",
     "embed, both ways",
     "q, k, v",
@@ -28,8 +27,7 @@ const NAMES: [&str; 11] = [
     "heads, both ways",
     "attention backward",
     "after attention backward",
-    "q, k, v backward",
-    "weight gradients",
+    "weights, and q, k, v backward",
     "Adam",
 ];
 

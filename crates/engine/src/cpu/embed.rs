@@ -6,13 +6,13 @@
 
 use super::arena::{EmbedKept, size};
 use super::linear::{BLOCK, Chunk, Linear, weight_gradients};
-use super::pool::Pool;
+use super::pool::{Pool, Task, run, share};
 use super::rowwise::{AddBias, add};
 use super::vector::Vector;
+use super::windows::windows;
 use crate::Tensors;
 use crate::layout::{GENES, Layout};
 use crate::rows::Rows;
-use rayon::prelude::*;
 
 /// What both passes read.
 #[derive(Clone, Copy)]
@@ -34,8 +34,8 @@ impl Embed<'_> {
         let values = &self.rows.values.keys;
         size(&mut kept.hidden, values.len() * d);
         size(&mut kept.encoded, values.len() * d);
-        let tasks = kept.hidden.par_chunks_mut(BLOCK * d).zip(kept.encoded.par_chunks_mut(BLOCK * d));
-        tasks.zip(values.par_chunks(BLOCK)).for_each(|((hidden, encoded), values)| {
+        let tasks = kept.hidden.chunks_mut(BLOCK * d).zip(kept.encoded.chunks_mut(BLOCK * d));
+        share(tasks.zip(values.chunks(BLOCK)), |((hidden, encoded), values)| {
             for (hidden, &bits) in hidden.chunks_exact_mut(d).zip(values) {
                 let value = f32::from_bits(bits);
                 for ((h, w), b) in hidden.iter_mut().zip(w).zip(b) {
@@ -51,8 +51,8 @@ impl Embed<'_> {
     pub fn input(&self, kept: &EmbedKept, x: &mut [f32]) {
         let d = self.linear.inputs;
         let genes = &self.parameters.0[GENES].data;
-        let tasks = x.par_chunks_mut(BLOCK * d).zip(self.rows.tokens.par_chunks(BLOCK));
-        tasks.zip(self.rows.values.of.par_chunks(BLOCK)).for_each(|((x, tokens), values)| {
+        let tasks = x.chunks_mut(BLOCK * d).zip(self.rows.tokens.chunks(BLOCK));
+        share(tasks.zip(self.rows.values.of.chunks(BLOCK)), |((x, tokens), values)| {
             for ((x, &token), &value) in x.chunks_exact_mut(d).zip(tokens).zip(values) {
                 x.copy_from_slice(&genes[token as usize * d..][..d]);
                 add(x, &kept.encoded[value as usize * d..][..d]);
@@ -66,17 +66,29 @@ impl Embed<'_> {
         let EmbedKept { hidden, encoded: d_encoded, d_hidden } = kept;
         let values = &self.rows.values;
         size(d_hidden, values.count() * d);
-        let tasks = d_encoded.par_chunks_mut(d).enumerate();
-        tasks.for_each(|(value, sum)| {
-            sum.fill(0.0);
-            for &row in values.of_group(value) {
-                add(sum, &dx[row as usize * d..][..d]);
-            }
+        // Cells share genes, so the gene table is cut by columns, of which a task has a quarter.
+        let table = &mut gradients.0[GENES];
+        let columns = windows(&mut table.data, d, &[0, table.shape[0]], d / 4).into_iter().enumerate();
+        let of_genes = columns.map(|(i, mut columns)| -> Task<'_> {
+            Box::new(move || {
+                for (dx, &token) in dx.chunks_exact(d).zip(&self.rows.tokens) {
+                    add(columns.row(token as usize), &dx[i * (d / 4)..][..d / 4]);
+                }
+            })
         });
-        let tasks = d_hidden.par_chunks_mut(BLOCK * d).zip(d_encoded.par_chunks(BLOCK * d));
-        tasks.for_each(|(d_hidden, d_encoded)| self.linear.input_gradient(d_hidden, d_encoded, false));
+        let of_values = d_encoded.chunks_mut(d).enumerate().map(|(value, sum)| -> Task<'_> {
+            Box::new(move || {
+                sum.fill(0.0);
+                for &row in values.of_group(value) {
+                    add(sum, &dx[row as usize * d..][..d]);
+                }
+            })
+        });
+        run(of_genes.chain(of_values).collect());
+        let tasks = d_hidden.chunks_mut(BLOCK * d).zip(d_encoded.chunks(BLOCK * d));
+        share(tasks, |(d_hidden, d_encoded)| self.linear.input_gradient(d_hidden, d_encoded, false));
         self.linear.bias_gradient(gradients, d_encoded);
-        weight_gradients(gradients, [(self.linear, d_encoded, hidden)], self.pool);
+        run(weight_gradients(gradients, [(self.linear, d_encoded, hidden)], self.pool));
 
         let first = self.layout.value_encoder[0];
         let rows = d_hidden.chunks_exact_mut(d).zip(hidden.chunks_exact(d));
@@ -85,10 +97,6 @@ impl Embed<'_> {
             add(&mut gradients.0[first.bias].data, g);
             let dw = &mut gradients.0[first.weight].data;
             dw.iter_mut().zip(g).for_each(|(dw, g)| *dw += *g * f32::from_bits(bits));
-        }
-        let genes = &mut gradients.0[GENES].data;
-        for (dx, &token) in dx.chunks_exact(d).zip(&self.rows.tokens) {
-            add(&mut genes[token as usize * d..][..d], dx);
         }
     }
 }

@@ -4,9 +4,10 @@ use super::arena::{Arena, size};
 use super::attention::Attention;
 use super::clock::Part;
 use super::embed::Embed;
-use super::heads::Heads;
+use super::heads::{Heads, Scratch};
 use super::layer::Layer;
 use super::linear::{BLOCK, Direction, weight_gradients};
+use super::pool::{run, share};
 use super::{CpuEngine, rowwise};
 use crate::adam::Adam;
 use crate::dropout::{Dropout, Site};
@@ -15,9 +16,11 @@ use genil_base::Result;
 
 /// Copies the rows in `which` of a matrix of `d` columns.
 fn select(to: &mut [f32], from: &[f32], which: &[u32], d: usize) {
-    for (to, &row) in to.chunks_exact_mut(d).zip(which) {
-        to.copy_from_slice(&from[row as usize * d..][..d]);
-    }
+    share(to.chunks_mut(BLOCK * d).zip(which.chunks(BLOCK)), |(to, which)| {
+        for (to, &row) in to.chunks_exact_mut(d).zip(which) {
+            to.copy_from_slice(&from[row as usize * d..][..d]);
+        }
+    });
 }
 
 impl CpuEngine {
@@ -44,8 +47,15 @@ impl CpuEngine {
             let queries = if last { &arena.selected } else { &arena.stream };
             kept.size(&self.config, queries.len() / d, self.rows.count());
             let layer = self.layer(l, dropout);
-            layer.project(&layer.weights.query, queries, &mut kept.q);
-            layer.project(&layer.weights.key_value, &arena.stream, &mut kept.kv);
+            let of_query = (&layer.weights.query, &mut kept.q[..]);
+            let of_key_value = (&layer.weights.key_value, &mut kept.kv[..]);
+            run(if last {
+                let mut tasks = layer.project([of_key_value], &arena.stream);
+                tasks.extend(layer.project([of_query], queries));
+                tasks
+            } else {
+                layer.project([of_query, of_key_value], queries)
+            });
             self.clock.lap(Part::Project);
             self.attention(l, dropout).forward(&kept.q, &kept.kv, &mut kept.context, &mut kept.lse);
             self.clock.lap(Part::Attention);
@@ -75,8 +85,8 @@ impl CpuEngine {
         let Arena { stream: x, selected: x_selected, embed, layers, heads, down, partial } = &mut arena;
         let mut dx = std::mem::take(&mut down.stream);
         let mut dy = std::mem::take(&mut down.selected);
-        // Nothing else needs these two yet.
-        let scratch = [&mut down.context, &mut down.hidden];
+        // Nothing else needs these yet.
+        let scratch = Scratch { rows: [&mut down.context, &mut down.hidden], partial };
         self.heads().backward(&mut gradients, heads, (&self.outputs, given), &mut dy, scratch);
         self.clock.lap(Part::Heads);
         for l in (0..self.config.layers).rev() {
@@ -95,7 +105,6 @@ impl CpuEngine {
                     rowwise::add(&mut stream[row * d..][..d], g);
                 }
             }
-            down.size_layer(&self.config, t);
             let layer = self.layer(l, dropout);
             let x1 = if last { &mut *x_selected } else { &mut *x };
             layer.after_attention(kept, x1);
@@ -105,44 +114,52 @@ impl CpuEngine {
             self.clock.lap(Part::RestBackward);
 
             let (q, kv) = (&mut kept.q, &mut kept.kv);
-            self.attention(l, dropout).backward(q, kv, (&kept.lse, &down.inner), &down.context);
+            self.attention(l, dropout).backward(q, kv, (&kept.lse, &down.inner), &down.context[..t * d]);
             self.clock.lap(Part::AttentionBackward);
 
             // The layer's input once more: in the last layer all rows of it and the selected ones, else
             // in place of the context's gradient, which nothing reads any more.
-            let input = if last { &mut *x } else { &mut down.context };
+            let context = &mut down.context[..t * d];
+            let input = if last { &mut *x } else { &mut *context };
             match below.last() {
                 Some(previous) => self.layer(l - 1, dropout).output(previous, input),
                 None => self.embed().input(embed, input),
             }
             if last {
-                select(&mut down.context, x, &self.rows.selected, d);
+                select(context, x, &self.rows.selected, d);
             }
-            let (x1, input) = if last { (&*x_selected, &*x) } else { (&*x, &down.context) };
-            let weights = &self.weights.layers[l];
-            let jobs = [
-                (&weights.linear2, &kept.normal2[..], &kept.hidden[..]),
-                (&weights.linear1, &down.hidden, x1),
-                (&weights.out_proj, &kept.normal1, &kept.context),
-                (&weights.query, &kept.q, &down.context),
-                (&weights.key_value, &kept.kv, input),
-            ];
-            weight_gradients(&mut gradients, jobs, &self.pools.chunk);
-            self.clock.lap(Part::WeightGradients);
+            let (x1, input) = if last { (&**x_selected, &**x) } else { (&**x, &*context) };
+            self.clock.lap(Part::RestBackward);
 
             let (layer, weights) = (self.layer(l, dropout), &self.weights.layers[l]);
-            size(partial, t.div_ceil(BLOCK) * d);
-            layer.project_backward(&weights.query, stream, &kept.q, true, partial);
-            weights.query.bias_gradient(&mut gradients, partial);
-            size(partial, self.rows.count().div_ceil(BLOCK) * 2 * d);
-            layer.project_backward(&weights.key_value, &mut dx, &kept.kv, !last, partial);
-            weights.key_value.bias_gradient(&mut gradients, partial);
+            let jobs = [
+                (&weights.linear2, &kept.normal2[..], &kept.hidden[..]),
+                (&weights.linear1, &down.hidden[..t * self.config.ffn], x1),
+                (&weights.out_proj, &kept.normal1, &kept.context),
+                (&weights.query, &kept.q, context),
+                (&weights.key_value, &kept.kv, input),
+            ];
+            let mut tasks = weight_gradients(&mut gradients, jobs, &self.pools.chunk);
+            let blocks = self.rows.count().div_ceil(BLOCK);
+            size(partial, (t.div_ceil(BLOCK) + 2 * blocks) * d);
+            let (of_query, of_key_value) = partial.split_at_mut(t.div_ceil(BLOCK) * d);
+            let query = (&weights.query, &kept.q[..], &mut *of_query);
+            let key_value = (&weights.key_value, &kept.kv[..], &mut *of_key_value);
+            if last {
+                tasks.extend(layer.project_backward([key_value], &mut dx, false));
+                tasks.extend(layer.project_backward([query], &mut dy, true));
+            } else {
+                tasks.extend(layer.project_backward([query, key_value], &mut dx, true));
+            }
+            run(tasks);
+            weights.query.bias_gradient(&mut gradients, of_query);
+            weights.key_value.bias_gradient(&mut gradients, of_key_value);
             if last {
                 for (dy, &row) in dy.chunks_exact(d).zip(&self.rows.selected) {
                     rowwise::add(&mut dx[row as usize * d..][..d], dy);
                 }
             }
-            self.clock.lap(Part::ProjectBackward);
+            self.clock.lap(Part::WeightGradients);
         }
         if let [.., last] = &mut layers[1..self.config.layers] {
             std::mem::swap(&mut down.context, &mut last.kv);
@@ -180,7 +197,7 @@ impl CpuEngine {
         }
     }
 
-    fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
+    pub(super) fn layer<'a>(&'a self, index: usize, dropout: Dropout) -> Layer<'a> {
         Layer {
             index,
             width: self.config.width,

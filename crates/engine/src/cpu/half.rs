@@ -1,12 +1,14 @@
 //! Products whose factors are rounded to bf16 and whose sums are f32, on AVX-512 BF16.
 //!
-//! Two bf16 share the 32 bits of a lane: number p of k in the low half, number p + ⌈k/2⌉ in the high
-//! one, so that rows and columns are paired lane by lane whichever way they run. One instruction adds
-//! both products of a pair to the sum, the high one first, each rounded to nearest, tiny numbers as zero.
-//! Rounding to bf16 is to nearest, ties to even: relative error at most 2⁻⁸.
-//! Extra work: one conversion and one permutation for every 32 numbers of A, once a product.
+//! Two bf16 share the 32 bits of a lane: of each 32 along k, number w in the low half and number w + 16 in
+//! the high one (zero where k ends before), so that rows and columns are paired vector by vector whichever way
+//! they run. One instruction adds both products of a pair to the sum, the high one first, each rounded to
+//! nearest, tiny numbers as zero. Rounding to bf16 is to nearest, ties to even: relative error at most 2⁻⁸.
+//! Extra work: one conversion and one permutation for every 32 numbers of A, once a product; what softmax
+//! returns is paired while it is in registers or in the first cache.
 
 use super::product::{Pack, Product, View, rows_of, transposed};
+use super::softmax::{Softmax, SoftmaxBackward};
 use super::vector::Vector;
 use pulp::{Arch, Simd};
 
@@ -15,6 +17,18 @@ pub(crate) enum HalfKernel<'a> {
     Product(Product<'a>),
     Pack(Pack<'a>),
     Paired(Paired<'a>),
+    Softmax(Softmax<'a>),
+    SoftmaxBackward(SoftmaxBackward<'a>),
+}
+
+/// Pairs along `k` numbers.
+pub(crate) fn depth(k: usize) -> usize {
+    k / 32 * 16 + (k % 32).min(16)
+}
+
+/// The number in the low half of pair `p`; in the high half is that plus 16.
+pub(crate) fn low_of(p: usize) -> usize {
+    p / 16 * 32 + p % 16
 }
 
 /// How two vectors of numbers become one of pairs.
@@ -41,12 +55,12 @@ pub(crate) fn paired<'a>(
     k: usize,
     to: &'a mut Vec<f32>,
 ) -> View<'a> {
-    let depth = k.div_ceil(2);
+    let depth = depth(k);
     to.resize(rows * depth, 0.0);
     let along_k = from.column == 1;
     assert!(along_k || from.row == 1, "a matrix runs along one of its axes");
     vector.run_half(HalfKernel::Paired(Paired { from, rows, k, to }));
-    if along_k { rows_of(to, depth) } else { transposed(to, rows) }
+    if along_k { rows_of(to, depth).in_pairs() } else { transposed(to, rows).in_pairs() }
 }
 
 /// Fills `to` for [`paired`].
@@ -61,18 +75,35 @@ impl Paired<'_> {
     #[inline(always)]
     fn fill<S: Simd, P: Pairing<S>>(self, simd: S) {
         let Self { from, rows, k, to } = self;
-        let depth = k.div_ceil(2);
         if from.column == 1 {
-            for (r, to) in to.chunks_exact_mut(depth.max(1)).enumerate() {
-                let (low, high) = from.data[r * from.row..][..k].split_at(depth);
-                pair_lines::<S, P>(simd, low, high, to);
+            for (r, to) in to.chunks_exact_mut(depth(k).max(1)).enumerate() {
+                pair_along::<S, P>(simd, &from.data[r * from.row..][..k], to);
             }
         } else {
             let line = |p: usize| if p < k { &from.data[p * from.column..][..rows] } else { &[] };
             for (p, to) in to.chunks_exact_mut(rows.max(1)).enumerate() {
-                pair_lines::<S, P>(simd, line(p), line(p + depth), to);
+                let low = low_of(p);
+                pair_lines::<S, P>(simd, line(low), line(low + 16), to);
             }
         }
+    }
+}
+
+/// to = the pairs along a line.
+#[inline(always)]
+pub(crate) fn pair_along<S: Simd, P: Pairing<S>>(simd: S, line: &[f32], to: &mut [f32]) {
+    let whole = line.len() / 32;
+    let (from, rest) = line.split_at(32 * whole);
+    let (to, to_rest) = to.split_at_mut(16 * whole);
+    let half = 16 / S::F32_LANES;
+    let groups = S::as_simd_f32s(from).0.chunks_exact(2 * half);
+    for (to, from) in S::as_mut_simd_f32s(to).0.chunks_exact_mut(half).zip(groups) {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to = P::pair(simd, from[i], from[i + half]);
+        }
+    }
+    for (w, to) in to_rest.iter_mut().enumerate() {
+        *to = pair(rest[w], rest.get(w + 16).copied().unwrap_or(0.0));
     }
 }
 
@@ -170,6 +201,8 @@ mod x86 {
             HalfKernel::Product(product) => product.multiply::<V4, Bf16>(simd),
             HalfKernel::Pack(pack) => pack.pairs::<V4, Bf16>(simd),
             HalfKernel::Paired(paired) => paired.fill::<V4, Bf16>(simd),
+            HalfKernel::Softmax(softmax) => softmax.pairs::<V4, Bf16>(simd),
+            HalfKernel::SoftmaxBackward(softmax) => softmax.pairs::<V4, Bf16>(simd),
         }
     }
 }

@@ -7,13 +7,13 @@
 //! FLOP a row: 2·d·(4·d + 2·ffn) forward, as many again for each of the two gradients.
 
 use super::arena::{Downward, LayerKept};
-use super::linear::{BLOCK, LayerWeights, Linear};
-use super::rowwise::{AddBias, Affine, Close, ColumnSums, HeadDots, Norm, Open, Relu, ReluBackward, add};
+use super::linear::{BLOCK, LayerWeights, Linear, add_sums};
+use super::pool::{Task, share};
+use super::rowwise::{AddBias, Affine, Close, ColumnSums, HeadDots, Norm, Open, Relu, ReluBackward};
 use super::vector::Vector;
 use crate::Tensors;
 use crate::dropout::{Dropout, RowDropout, Site};
 use crate::layout::{LayerPlaces, Pair};
-use rayon::prelude::*;
 
 /// One layer's parameters and sizes.
 #[derive(Clone, Copy)]
@@ -56,8 +56,8 @@ impl<'a> Layer<'a> {
 
     fn affine(&self, norm: Norm<'_>, normal: &[f32], y: &mut [f32]) {
         let size = BLOCK * self.width;
-        let tasks = y.par_chunks_mut(size).zip(normal.par_chunks(size));
-        tasks.for_each(|(y, normal)| self.vector.run(Affine { norm, normal, y }));
+        let tasks = y.chunks_mut(size).zip(normal.chunks(size));
+        share(tasks, |(y, normal)| self.vector.run(Affine { norm, normal, y }));
     }
 
     /// Dropout of the rows of the block that starts at query row `first`.
@@ -66,30 +66,49 @@ impl<'a> Layer<'a> {
         move |r| site.row(positions.map_or(first + r, |p| p[first + r] as usize))
     }
 
-    /// y = x·wᵀ + b for a part of the input projection.
-    pub fn project(&self, part: &Linear, x: &[f32], y: &mut [f32]) {
-        let (d, outputs, bias) = (self.width, part.outputs(), part.bias(self.parameters));
-        y.par_chunks_mut(BLOCK * outputs).zip(x.par_chunks(BLOCK * d)).for_each(|(y, x)| {
-            part.forward(y, x);
-            self.vector.run(AddBias { rows: y, bias, slope: 1.0 });
+    /// Tasks for y = x·wᵀ + b of parts of the input projection: (part, y).
+    pub fn project<const N: usize>(
+        self,
+        parts: [(&'a Linear, &'a mut [f32]); N],
+        x: &'a [f32],
+    ) -> Vec<Task<'a>> {
+        let mut parts = parts.map(|(part, y)| (part, y.chunks_mut(BLOCK * part.outputs())));
+        let tasks = x.chunks(BLOCK * self.width).map(|x| -> Task<'a> {
+            let blocks: Vec<_> = parts.iter_mut().filter_map(|(part, y)| Some((*part, y.next()?))).collect();
+            Box::new(move || {
+                for (part, y) in blocks {
+                    part.forward(y, x);
+                    let bias = part.bias(self.parameters);
+                    self.vector.run(AddBias { rows: y, bias, slope: 1.0 });
+                }
+            })
         });
+        tasks.collect()
     }
 
-    /// dx (+)= dy·w for a part of the input projection; `partial` receives the column sums of dy.
-    pub fn project_backward(
-        &self,
-        part: &Linear,
-        dx: &mut [f32],
-        dy: &[f32],
+    /// Tasks for dx (+)= dy·w, summed over parts of the input projection: (part, dy, partial), where partial
+    /// receives the column sums of dy.
+    pub fn project_backward<const N: usize>(
+        self,
+        parts: [(&'a Linear, &'a [f32], &'a mut [f32]); N],
+        dx: &'a mut [f32],
         add_to: bool,
-        partial: &mut [f32],
-    ) {
-        let (d, outputs) = (self.width, part.outputs());
-        let tasks = dx.par_chunks_mut(BLOCK * d).zip(dy.par_chunks(BLOCK * outputs));
-        tasks.zip(partial.par_chunks_mut(outputs)).for_each(|((dx, dy), sums)| {
-            self.vector.run(ColumnSums { rows: dy, sums });
-            part.input_gradient(dx, dy, add_to);
+    ) -> Vec<Task<'a>> {
+        let mut parts = parts.map(|(part, dy, sums)| {
+            let outputs = part.outputs();
+            (part, dy.chunks(BLOCK * outputs).zip(sums.chunks_exact_mut(outputs)))
         });
+        let tasks = dx.chunks_mut(BLOCK * self.width).map(|dx| -> Task<'a> {
+            let blocks: Vec<_> =
+                parts.iter_mut().filter_map(|(part, dy)| Some((*part, dy.next()?))).collect();
+            Box::new(move || {
+                for (i, (part, (dy, sums))) in blocks.into_iter().enumerate() {
+                    self.vector.run(ColumnSums { rows: dy, sums });
+                    part.input_gradient(dx, dy, add_to || i > 0);
+                }
+            })
+        });
+        tasks.collect()
     }
 
     /// Everything after attention; `stream` holds the layer's input rows and receives its output.
@@ -98,14 +117,15 @@ impl<'a> Layer<'a> {
         let LayerWeights { out_proj, linear1, linear2, .. } = self.weights;
         let [bias_o, bias_1, bias_2] = [out_proj, linear1, linear2].map(|l| l.bias(self.parameters));
         let tasks = stream
-            .par_chunks_mut(BLOCK * d)
-            .zip(kept.context.par_chunks(BLOCK * d))
-            .zip(kept.normal1.par_chunks_mut(BLOCK * d))
-            .zip(kept.inverse1.par_chunks_mut(BLOCK))
-            .zip(kept.hidden.par_chunks_mut(BLOCK * ffn))
-            .zip(kept.normal2.par_chunks_mut(BLOCK * d))
-            .zip(kept.inverse2.par_chunks_mut(BLOCK));
-        tasks.enumerate().for_each(
+            .chunks_mut(BLOCK * d)
+            .zip(kept.context.chunks(BLOCK * d))
+            .zip(kept.normal1.chunks_mut(BLOCK * d))
+            .zip(kept.inverse1.chunks_mut(BLOCK))
+            .zip(kept.hidden.chunks_mut(BLOCK * ffn))
+            .zip(kept.normal2.chunks_mut(BLOCK * d))
+            .zip(kept.inverse2.chunks_mut(BLOCK));
+        share(
+            tasks.enumerate(),
             |(i, ((((((stream, context), normal1), inverse), hidden), normal2), inverse2))| {
                 let first = i * BLOCK;
                 out_proj.forward(normal1, context);
@@ -140,15 +160,17 @@ impl<'a> Layer<'a> {
         partial: &mut [f32],
     ) {
         let (d, ffn, vector) = (self.width, self.ffn, self.vector);
+        let t = stream.len() / d;
         let LayerWeights { out_proj, linear1, linear2, .. } = self.weights;
-        let norm1 = kept.normal1.par_chunks_mut(BLOCK * d).zip(kept.inverse1.par_chunks(BLOCK));
-        let norm2 = kept.normal2.par_chunks_mut(BLOCK * d).zip(kept.inverse2.par_chunks(BLOCK));
-        let hidden = kept.hidden.par_chunks(BLOCK * ffn).zip(down.hidden.par_chunks_mut(BLOCK * ffn));
-        let context = kept.context.par_chunks(BLOCK * d).zip(down.context.par_chunks_mut(BLOCK * d));
-        let context = context.zip(down.inner.par_chunks_mut(BLOCK * self.heads));
-        let tasks = stream.par_chunks_mut(BLOCK * d).zip(context);
-        let tasks = tasks.zip(norm1).zip(norm2).zip(hidden).zip(partial.par_chunks_mut(self.sums()));
-        tasks.enumerate().for_each(
+        let norm1 = kept.normal1.chunks_mut(BLOCK * d).zip(kept.inverse1.chunks(BLOCK));
+        let norm2 = kept.normal2.chunks_mut(BLOCK * d).zip(kept.inverse2.chunks(BLOCK));
+        let hidden = kept.hidden.chunks(BLOCK * ffn).zip(down.hidden[..t * ffn].chunks_mut(BLOCK * ffn));
+        let context = kept.context.chunks(BLOCK * d).zip(down.context[..t * d].chunks_mut(BLOCK * d));
+        let context = context.zip(down.inner.chunks_mut(BLOCK * self.heads));
+        let tasks = stream.chunks_mut(BLOCK * d).zip(context);
+        let tasks = tasks.zip(norm1).zip(norm2).zip(hidden).zip(partial.chunks_mut(self.sums()));
+        share(
+            tasks.enumerate(),
             |(i, (((((stream, ((context, d_context), inner)), norm1), norm2), (hidden, d_hidden)), sums))| {
                 let first = i * BLOCK;
                 sums.fill(0.0);
@@ -176,19 +198,9 @@ impl<'a> Layer<'a> {
 
     /// Adds the blocks' column sums to the gradients of norms and biases.
     pub fn add_sums(&self, partial: &[f32], gradients: &mut Tensors) {
-        let p = self.places;
-        let (norm1, norm2) = (p.norm1, p.norm2);
-        let biases = [p.linear2.bias, p.linear1.bias];
-        let order =
-            [norm2.weight, norm2.bias, biases[0], biases[1], norm1.weight, norm1.bias, p.out_proj.bias];
-        let mut from = 0;
-        for place in order {
-            let to = &mut gradients.0[place].data;
-            let count = to.len();
-            for sums in partial.chunks_exact(self.sums()) {
-                add(to, &sums[from..][..count]);
-            }
-            from += count;
-        }
+        let LayerPlaces { norm1, norm2, linear1, linear2, out_proj, .. } = self.places;
+        let upper = [norm2.weight, norm2.bias, linear2.bias];
+        let lower = [linear1.bias, norm1.weight, norm1.bias, out_proj.bias];
+        add_sums(partial, gradients, &[&upper[..], &lower].concat());
     }
 }

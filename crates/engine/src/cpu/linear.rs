@@ -5,12 +5,11 @@
 //! order, a chunk at a time.
 
 use super::arena::size;
-use super::pool::Pool;
-use super::product::{Panels, View, product, rows_of, transposed};
+use super::pool::{Pool, Task, share};
+use super::product::{Panels, product, rows_of, transposed};
 use super::vector::Vector;
 use crate::Tensors;
 use crate::layout::{LayerPlaces, Layout, Pair};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Rows of a task in everything row-local: a constant, so that no sum depends on the number of
@@ -90,7 +89,7 @@ impl Linear {
             chunk.x.pack(self.vector, x.len() / inputs, inputs, rows_of(x, inputs));
             // In f32 the product reads a copy that fits the cache; in bf16 it makes its own.
             let a = if self.vector.half() {
-                View { data: &dy[first..], row: 1, column: outputs }
+                transposed(&dy[first..], outputs)
             } else {
                 size(&mut chunk.dy, rows * count);
                 for (to, dy) in chunk.dy.chunks_exact_mut(count).zip(dy.chunks_exact(outputs)) {
@@ -102,6 +101,11 @@ impl Linear {
         }
     }
 
+    /// Where the bias is among the tensors.
+    pub fn bias_place(&self) -> usize {
+        self.places.bias
+    }
+
     /// Adds a row of column sums a block, in order, to the bias's gradient.
     pub fn bias_gradient(&self, gradients: &mut Tensors, partial: &[f32]) {
         let db = &mut gradients.0[self.places.bias].data[self.rows.clone()];
@@ -111,31 +115,46 @@ impl Linear {
     }
 }
 
-/// Adds dyᵀ·x over all rows to the gradients of several weights, side by side: (layer, dy, x).
-pub(crate) fn weight_gradients<const N: usize>(
-    gradients: &mut Tensors,
-    jobs: [(&Linear, &[f32], &[f32]); N],
-    pool: &Pool<Chunk>,
-) {
+/// Adds rows of column sums, one a block and in order, to the gradients of tensors that lie side by side in a row.
+pub(crate) fn add_sums(partial: &[f32], gradients: &mut Tensors, places: &[usize]) {
+    let width = places.iter().map(|&place| gradients.0[place].data.len()).sum();
+    let mut from = 0;
+    for &place in places {
+        let to = &mut gradients.0[place].data;
+        let count = to.len();
+        for sums in partial.chunks_exact(width) {
+            super::rowwise::add(to, &sums[from..][..count]);
+        }
+        from += count;
+    }
+}
+
+/// Tasks that add dyᵀ·x over all rows to the gradients of several weights: (layer, dy, x).
+pub(crate) fn weight_gradients<'a, const N: usize>(
+    gradients: &'a mut Tensors,
+    jobs: [(&'a Linear, &'a [f32], &'a [f32]); N],
+    pool: &'a Pool<Chunk>,
+) -> Vec<Task<'a>> {
     let rows: usize = jobs.iter().map(|(linear, ..)| linear.outputs()).sum();
     let of_task = rows.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(12);
     let of_task = of_task.clamp(OUTPUTS.0, OUTPUTS.1);
-    let mut tasks = Vec::new();
+    let mut tasks: Vec<Task<'a>> = Vec::new();
     for (place, tensor) in gradients.0.iter_mut().enumerate() {
         let mut rest = &mut tensor.data[..];
         let mut before = 0;
         // Jobs on parts of one tensor come in the order of its rows.
-        for (linear, dy, x) in jobs.iter().filter(|(linear, ..)| linear.places.weight == place) {
+        for (linear, dy, x) in jobs.into_iter().filter(|(linear, ..)| linear.places.weight == place) {
             let (_, from) = rest.split_at_mut((linear.rows.start - before) * linear.inputs);
             let (dw, after) = from.split_at_mut(linear.outputs() * linear.inputs);
-            let parts = dw.chunks_mut(of_task * linear.inputs).enumerate();
-            tasks.extend(parts.map(|(i, dw)| (linear, i * of_task, dw, dy, x)));
+            for (i, dw) in dw.chunks_mut(of_task * linear.inputs).enumerate() {
+                tasks.push(Box::new(move || {
+                    pool.lend(|chunk| linear.some_weight_gradient(dw, i * of_task, dy, x, chunk));
+                }));
+            }
             (rest, before) = (after, linear.rows.end);
         }
     }
-    tasks.into_par_iter().for_each(|(linear, first, dw, dy, x)| {
-        pool.lend(|chunk| linear.some_weight_gradient(dw, first, dy, x, chunk));
-    });
+    tasks
 }
 
 /// The linear layers of one encoder layer.
@@ -185,7 +204,7 @@ impl Weights {
 
     /// Packs all weights anew.
     pub fn pack(&mut self, parameters: &Tensors, direction: Direction) {
-        self.all().into_par_iter().for_each(|linear| linear.pack(parameters, direction));
+        share(self.all().into_iter(), |linear| linear.pack(parameters, direction));
     }
 
     /// Bytes of the packed weights.

@@ -6,13 +6,15 @@
 //! * [`heads`]: predictions at the positions asked for.
 //! * [`linear`], [`rowwise`], [`softmax`], [`exp`], [`product`], [`half`]: the kernels beneath.
 //! * [`vector`]: the choice of instructions; [`windows`]: matrices lent out by columns.
-//! * [`arena`]: the memory.
+//! * [`pool`]: tasks and the threads that take them; [`arena`]: the memory.
 //!
 //! Work is cut by the data (blocks of rows, cells, heads), never by the number of threads, and
 //! every sum has one order: the same bits come out for any number of threads.
 
 mod arena;
 mod attention;
+#[cfg(test)]
+mod blocks;
 mod clock;
 mod embed;
 mod exp;

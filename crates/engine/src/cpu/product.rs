@@ -8,7 +8,7 @@
 //! In bf16, A and B hold pairs instead of numbers (see [`super::half`]): the same tiles with another
 //! instruction in the middle, and half as many steps of k.
 
-use super::half::{HalfKernel, Pairing, pair, pair_lines, paired};
+use super::half::{HalfKernel, Pairing, depth, low_of, pair, pair_along, paired};
 use super::vector::Vector;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -21,16 +21,25 @@ pub(crate) struct View<'a> {
     pub row: usize,
     /// From one column to the next.
     pub column: usize,
+    /// In bf16, whether `data` is in pairs already.
+    pub paired: bool,
+}
+
+impl View<'_> {
+    /// The same, of numbers that are in pairs where products are in bf16.
+    pub fn in_pairs(self) -> Self {
+        Self { paired: true, ..self }
+    }
 }
 
 /// Row-major with `width` numbers a row.
 pub(crate) fn rows_of(data: &[f32], width: usize) -> View<'_> {
-    View { data, row: width, column: 1 }
+    View { data, row: width, column: 1, paired: false }
 }
 
 /// The transpose of a row-major matrix with `width` numbers a row.
 pub(crate) fn transposed(data: &[f32], width: usize) -> View<'_> {
-    View { data, row: 1, column: width }
+    View { data, row: 1, column: width, paired: false }
 }
 
 /// A k×n matrix cut into panels of columns: panel, row, column within the panel. The last panel
@@ -51,7 +60,7 @@ impl Panels {
     /// Packs the `rows` × `columns` matrix in `source`.
     pub fn pack(&mut self, vector: Vector, k: usize, columns: usize, source: View<'_>) {
         let panel = 2 * vector.lanes();
-        let rows = if vector.half() { k.div_ceil(2) } else { k };
+        let rows = if vector.half() { depth(k) } else { k };
         (self.k, self.rows, self.columns, self.panel) = (k, rows, columns, panel);
         let length = columns.div_ceil(panel) * panel * rows;
         if self.data.len() != length {
@@ -84,7 +93,7 @@ impl WithSimd for Pack<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let Panels { data, rows, columns, panel, .. } = self.panels;
         let (rows, columns, panel) = (*rows, *columns, 2 * S::F32_LANES.min(*panel));
-        let View { data: source, row, column } = self.source;
+        let View { data: source, row, column, .. } = self.source;
         // Row by row, so that the source is read in the order of memory.
         let whole = if column == 1 { columns / panel } else { 0 };
         for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
@@ -112,12 +121,13 @@ impl Pack<'_> {
     pub fn pairs<S: Simd, P: Pairing<S>>(self, simd: S) {
         let Panels { data, rows, columns, panel, k } = self.panels;
         let (rows, columns, panel, k) = (*rows, *columns, *panel, *k);
-        let View { data: source, row, column } = self.source;
+        let View { data: source, row, column, .. } = self.source;
         let whole = if column == 1 { columns / panel } else { 0 };
         let zeros = [0.0; 64];
         for (r, i) in (0..rows).flat_map(|r| (0..whole).map(move |i| (r, i))) {
             let line = |r: usize| &source[r * row + i * panel..][..panel];
-            let (low, high) = (line(r), if r + rows < k { line(r + rows) } else { &zeros[..panel] });
+            let low = low_of(r);
+            let (low, high) = (line(low), if low + 16 < k { line(low + 16) } else { &zeros[..panel] });
             let (to, _) = S::as_mut_simd_f32s(&mut data[(i * rows + r) * panel..][..panel]);
             let pairs = S::as_simd_f32s(low).0.iter().zip(S::as_simd_f32s(high).0);
             for (to, (low, high)) in to.iter_mut().zip(pairs) {
@@ -130,8 +140,9 @@ impl Pack<'_> {
                 to[used..].fill(0.0);
                 if row != 1 {
                     let at = |r: usize, c: usize| source[r * row + i * panel + c];
+                    let low = low_of(r);
                     for (c, to) in to[..used].iter_mut().enumerate() {
-                        *to = pair(at(r, c), if r + rows < k { at(r + rows, c) } else { 0.0 });
+                        *to = pair(at(low, c), if low + 16 < k { at(low + 16, c) } else { 0.0 });
                     }
                 }
             }
@@ -139,12 +150,11 @@ impl Pack<'_> {
             for c in if row == 1 { 0..used } else { 0..0 } {
                 let line = &source[(i * panel + c) * column..][..k];
                 let mut pairs = [0.0; 64];
-                for start in (0..rows).step_by(64) {
-                    let (low, high) = line.split_at(rows);
-                    let low = &low[start..rows.min(start + 64)];
-                    pair_lines::<S, P>(simd, low, &high[start.min(high.len())..], &mut pairs[..low.len()]);
-                    let to = to[start * panel + c..].iter_mut().step_by(panel);
-                    to.zip(&pairs[..low.len()]).for_each(|(to, pair)| *to = *pair);
+                for (i, line) in line.chunks(128).enumerate() {
+                    let pairs = &mut pairs[..depth(line.len())];
+                    pair_along::<S, P>(simd, line, pairs);
+                    let to = to[64 * i * panel + c..].iter_mut().step_by(panel);
+                    to.zip(pairs).for_each(|(to, pair)| *to = *pair);
                 }
             }
         }
@@ -161,23 +171,22 @@ pub(crate) fn product(
     b: &Panels,
     add: bool,
 ) {
+    if vector.half() && !a.paired {
+        LEFT.with_borrow_mut(|left| {
+            let a = paired(vector, a, rows, b.k, left);
+            product(vector, c, stride, rows, a, b, add);
+        });
+        return;
+    }
     if rows == 0 || b.columns == 0 {
         return;
     }
     // Every index that the tiles use is at most one of these.
     assert!(b.columns <= stride && (rows - 1) * stride + b.columns <= c.len());
     assert!(b.data.len() == b.columns.div_ceil(b.panel) * b.panel * b.rows);
-    let fits = |a: View<'_>| b.rows == 0 || (rows - 1) * a.row + (b.rows - 1) * a.column < a.data.len();
-    if vector.half() {
-        LEFT.with_borrow_mut(|left| {
-            let a = paired(vector, a, rows, b.k, left);
-            assert!(fits(a));
-            vector.run_half(HalfKernel::Product(Product { c, stride, rows, a, b, add }));
-        });
-    } else {
-        assert!(fits(a));
-        vector.run(Product { c, stride, rows, a, b, add });
-    }
+    assert!(b.rows == 0 || (rows - 1) * a.row + (b.rows - 1) * a.column < a.data.len());
+    let product = Product { c, stride, rows, a, b, add };
+    if vector.half() { vector.run_half(HalfKernel::Product(product)) } else { vector.run(product) }
 }
 
 thread_local! {

@@ -10,21 +10,41 @@ const EPSILON: f32 = 1e-5;
 /// Slope of LeakyReLU below zero.
 pub(crate) const LEAK: f32 = 0.01;
 
-/// Σ f(i) over 0..n in 16 interleaved partial sums.
+/// Σ xᵢ.
 #[inline(always)]
-pub(crate) fn sum(n: usize, f: impl Fn(usize) -> f32) -> f32 {
+fn total(x: &[f32]) -> f32 {
     let mut parts = [0.0f32; 16];
-    let whole = n / 16 * 16;
-    let mut start = 0;
-    while start < whole {
-        for (w, part) in parts.iter_mut().enumerate() {
-            *part += f(start + w);
+    let (groups, rest) = x.as_chunks::<16>();
+    for x in groups {
+        for (part, x) in parts.iter_mut().zip(x) {
+            *part += x;
         }
-        start += 16;
     }
-    for (w, part) in parts.iter_mut().enumerate().take(n - whole) {
-        *part += f(whole + w);
+    for (part, x) in parts.iter_mut().zip(rest) {
+        *part += x;
     }
+    by_halves(parts)
+}
+
+/// Σ xᵢ·yᵢ.
+#[inline(always)]
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let mut parts = [0.0f32; 16];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
+    for (x, y) in x.iter().zip(y) {
+        for (part, (x, y)) in parts.iter_mut().zip(x.iter().zip(y)) {
+            *part += x * y;
+        }
+    }
+    for (part, (x, y)) in parts.iter_mut().zip(x_rest.iter().zip(y_rest)) {
+        *part += x * y;
+    }
+    by_halves(parts)
+}
+
+/// The sum of 16 partial sums.
+#[inline(always)]
+fn by_halves(mut parts: [f32; 16]) -> f32 {
     let mut half = 8;
     while half > 0 {
         for w in 0..half {
@@ -150,11 +170,11 @@ impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Close<'_, F> {
                 dropout.apply(x);
             }
             add(x, stream);
-            let mean = sum(n, |i| x[i]) / n as f32;
+            let mean = total(x) / n as f32;
             for x in x.iter_mut() {
                 *x -= mean;
             }
-            let variance = sum(n, |i| x[i] * x[i]) / n as f32;
+            let variance = dot(x, x) / n as f32;
             *inverse = 1.0 / (variance + EPSILON).sqrt();
             for x in x.iter_mut() {
                 *x *= *inverse;
@@ -193,8 +213,8 @@ impl<F: Fn(usize) -> Option<RowDropout>> WithSimd for Open<'_, F> {
                 d_gain[i] += dy[i] * normal[i];
                 dy[i] *= gain[i];
             }
-            let mean = sum(n, |i| dy[i]) / n as f32;
-            let slope = sum(n, |i| dy[i] * normal[i]) / n as f32;
+            let mean = total(dy) / n as f32;
+            let slope = dot(dy, normal) / n as f32;
             for i in 0..n {
                 dy[i] = (dy[i] - mean - normal[i] * slope) * inverse;
             }
@@ -221,9 +241,8 @@ impl WithSimd for HeadDots<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let pieces = self.a.chunks_exact(self.width).zip(self.b.chunks_exact(self.width));
-        for (dot, (a, b)) in self.dots.iter_mut().zip(pieces) {
-            let (a, b) = (&a[..self.width], &b[..self.width]);
-            *dot = sum(self.width, |i| a[i] * b[i]);
+        for (of_piece, (a, b)) in self.dots.iter_mut().zip(pieces) {
+            *of_piece = dot(a, b);
         }
     }
 }
