@@ -16,6 +16,7 @@ const CELLS: [&str; 6] = ["CellID", "CellName", "obs_names", "cell_names", "Barc
 const GENES: [&str; 6] = ["Gene", "GeneName", "var_names", "gene_names", "Symbol", "Accession"];
 
 const MATRIX: &str = "matrix";
+const COUNTS: &str = "layers/counts";
 
 /// Genes in rows, with zeros.
 struct ByGene(Box<dyn Array>);
@@ -27,37 +28,30 @@ pub fn is_loom(file: &dyn Hierarchy) -> bool {
 
 /// Reads everything but the values of the file at `path`.
 pub fn open(file: &dyn Hierarchy, path: &Path, counts: &Counts) -> Result<Opened> {
-    let layers = file.names("layers").unwrap_or_default();
-    let (place, counts) = match counts {
-        Counts::At(place) => {
-            let place = if place == "X" { MATRIX } else { place };
-            (place, matrix::whole_numbers(&*array(file, place, &layers)?)?)
-        }
-        // As with AnnData: the first that holds whole numbers.
-        Counts::Auto => {
-            let whole = |place: &&str| {
-                file.has_array(place)
-                    && file.array(place).and_then(|it| matrix::whole_numbers(&*it)).unwrap_or(false)
-            };
-            match [MATRIX, "layers/counts"].into_iter().find(whole) {
-                Some(place) => (place, true),
-                None => (MATRIX, false),
-            }
-        }
-    };
-    let array = array(file, place, &layers)?;
-    let &[genes, cells] = array.shape() else {
-        return Err(array.error(&format!("{} axes instead of two", array.shape().len())));
+    let shape = file.array(MATRIX)?.shape().to_vec();
+    let [genes, cells] = shape[..] else {
+        return Err(Error::new(format!("'{MATRIX}' has {} axes instead of two", shape.len())));
     };
     let var = Frame::of_attributes(file, "row_attrs", &GENES, genes)?;
     let obs = Frame::of_attributes(file, "col_attrs", &CELLS, cells)?;
+    let whole = |place: &str| matrix::whole_numbers(&*array(file, place, &shape)?);
+    let (place, counts) = match counts {
+        Counts::At(place) => {
+            let place = if place == "X" { MATRIX } else { place };
+            (place, whole(place)?)
+        }
+        // As with AnnData: the first that holds whole numbers.
+        Counts::Auto if whole(MATRIX)? => (MATRIX, true),
+        Counts::Auto if file.has_array(COUNTS) && whole(COUNTS)? => (COUNTS, true),
+        Counts::Auto => (MATRIX, false),
+    };
     let names = names::of_frame(&var)?;
     let mut notes = vec![format!("genes: {}", names.origin)];
     if !counts {
         notes.push(format!(
             "'{place}' does not hold whole numbers: these are not raw counts. They were imported as they are; \
              if a layer has counts, name it (it has: {})",
-            layers.join(", ")
+            file.names("layers").unwrap_or_default().join(", ")
         ));
     }
     Ok(Opened {
@@ -65,7 +59,7 @@ pub fn open(file: &dyn Hierarchy, path: &Path, counts: &Counts) -> Result<Opened
         index: obs.index,
         columns: obs.columns,
         genes: names.genes.into_iter().map(Some).collect(),
-        matrix: Box::new(ByGene(array)),
+        matrix: Box::new(ByGene(array(file, place, &shape)?)),
         counts,
         taken: place.to_owned(),
         skipped: obs.skipped,
@@ -73,11 +67,17 @@ pub fn open(file: &dyn Hierarchy, path: &Path, counts: &Counts) -> Result<Opened
     })
 }
 
-fn array(file: &dyn Hierarchy, place: &str, layers: &[String]) -> Result<Box<dyn Array>> {
-    match file.has_array(place) {
-        true => file.array(place),
-        false => Err(Error::new(format!("the file has no '{place}'"))
-            .help(format!("it has the layers: {}", layers.join(", ")))),
+/// The array at a place, which must be of this shape.
+fn array(file: &dyn Hierarchy, place: &str, shape: &[usize]) -> Result<Box<dyn Array>> {
+    if !file.has_array(place) {
+        let layers = file.names("layers").unwrap_or_default();
+        return Err(Error::new(format!("the file has no '{place}'"))
+            .help(format!("it has the layers: {}", layers.join(", "))));
+    }
+    let array = file.array(place)?;
+    match array.shape() == shape {
+        true => Ok(array),
+        false => Err(array.error(&format!("its shape is {:?} instead of {shape:?}", array.shape()))),
     }
 }
 

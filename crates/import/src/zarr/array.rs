@@ -10,8 +10,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// Bytes of chunks that are kept from one window to the next, at most.
-const KEPT: usize = 256 << 20;
+/// Bytes of chunks that are kept from one window to the next, at most, unless it is one.
+const KEPT: usize = 128 << 20;
+/// Bytes of chunks that are unpacked at a time.
+const TOGETHER: usize = 32 << 20;
 /// Elements that one task makes numbers of.
 const PIECE: usize = 1 << 18;
 
@@ -74,7 +76,7 @@ impl ZarrArray {
             true => vec![0; line * rows.len()],
             false => self.layout.fill.repeat(columns * rows.len()),
         };
-        for (first, bytes) in self.unpacked(rows.clone())? {
+        self.each_chunk(rows.clone(), &mut |first, bytes| {
             let taken = wide.min(columns - first[1]) * width;
             for (row, from) in (first[0]..rows.end).zip(bytes.chunks_exact(wide * width)) {
                 if let Some(row) = row.checked_sub(rows.start) {
@@ -82,26 +84,33 @@ impl ZarrArray {
                     all[to..to + taken].copy_from_slice(&from[..taken]);
                 }
             }
-        }
+        })?;
         Ok(all)
     }
 
-    /// The chunks that hold some of `rows`, unpacked by all cores, by the row and column of their first element.
-    fn unpacked(&self, rows: Range<usize>) -> Read<Vec<Unpacked>> {
+    /// Calls `each` with the row and column of the first element and the bytes of every chunk that holds some of `rows`,
+    /// unpacked by all cores, a few at a time: a chunk may be of as many rows as the array.
+    fn each_chunk(&self, rows: Range<usize>, each: &mut dyn FnMut([usize; 2], &[u8])) -> Read<()> {
         let kept = std::mem::take(&mut *self.kept.lock().map_err(|e| e.to_string())?);
-        let unpack = |chunk: Chunk| match kept.iter().find(|(first, _)| *first == chunk.first) {
+        let unpack = |chunk: &Chunk| match kept.iter().find(|(first, _)| *first == chunk.first) {
             Some((_, bytes)) => Ok(Some((chunk.first, Arc::clone(bytes)))),
             None => Ok(chunk.read(&self.layout)?.map(|bytes| (chunk.first, Arc::new(bytes)))),
         };
-        let chunks = chunks::of_rows(&self.layout, &self.folder, rows.clone())?;
-        let found = chunks.into_par_iter().filter_map(|chunk| unpack(chunk).transpose());
-        let found = found.collect::<Read<Vec<_>>>()?;
         let [high, _] = rows_and_columns(&self.layout.chunk)?;
-        let last: Vec<_> = found.iter().filter(|(first, _)| first[0] + high > rows.end).cloned().collect();
-        if last.len() < 2 || last.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() <= KEPT {
-            *self.kept.lock().map_err(|e| e.to_string())? = last;
+        let together = (TOGETHER / self.layout.chunk_bytes().max(1)).max(rayon::current_num_threads());
+        let (mut last, mut size) = (Vec::new(), 0);
+        for some in chunks::of_rows(&self.layout, &self.folder, rows.clone())?.chunks(together) {
+            let found = some.par_iter().filter_map(|chunk| unpack(chunk).transpose());
+            for (first, bytes) in found.collect::<Read<Vec<Unpacked>>>()? {
+                each(first, &bytes);
+                if first[0] + high > rows.end && (size + bytes.len() <= KEPT || last.is_empty()) {
+                    size += bytes.len();
+                    last.push((first, bytes));
+                }
+            }
         }
-        Ok(found)
+        *self.kept.lock().map_err(|e| e.to_string())? = last;
+        Ok(())
     }
 
     /// Texts of any length.

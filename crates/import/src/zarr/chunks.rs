@@ -84,7 +84,7 @@ fn name(layout: &Layout, numbers: [usize; 2]) -> String {
 /// Where the chunks of a file lie, row by row; none in a file that is not there.
 fn parts(path: &Path, index: Index, grid: [usize; 2]) -> Result<Vec<Option<Range<u64>>>, String> {
     let broken = |what: &str| format!("{}: {what}", path.display());
-    let Some((mut file, length)) = open(path)? else { return Ok(Vec::new()) };
+    let Some((mut file, length)) = open(path).map_err(|e| broken(&e))? else { return Ok(Vec::new()) };
     let chunks = grid[0].checked_mul(grid[1]).and_then(|n| n.checked_mul(16));
     let size = chunks.map(|n| n + if index.checked { 4 } else { 0 });
     let size = size.filter(|&n| n as u64 <= length).ok_or_else(|| broken("it is shorter than its index"))?;
@@ -149,7 +149,7 @@ impl Chunk {
 
 /// A file and its length; `None` where it is not there.
 fn open(path: &Path) -> Result<Option<(File, u64)>, String> {
-    let tell = |e: std::io::Error| format!("{}: {e}", path.display());
+    let tell = |e: std::io::Error| e.to_string();
     match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(tell(error)),

@@ -2,6 +2,7 @@
 
 pub mod anndata;
 pub mod arguments;
+pub mod loom;
 pub mod models;
 pub mod planning;
 pub mod plans;
