@@ -118,6 +118,39 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// A writer that hashes what goes through it, so that nothing need be read again.
+#[derive(Debug)]
+pub struct Hashed<W> {
+    inner: W,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Hashed<W> {
+    /// Nothing has been written yet.
+    pub fn new(inner: W) -> Self {
+        Self { inner, digest: Sha256::new(), bytes: 0 }
+    }
+
+    /// What it wrote to, the number of bytes, and their SHA-256 in lower-case hexadecimal.
+    pub fn finish(self) -> (W, u64, String) {
+        (self.inner, self.bytes, hex(&self.digest.finalize()))
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -175,5 +208,8 @@ mod tests {
     fn sha256_is_the_published_one() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256(b"abc"), abc);
+        let mut hashed = Hashed::new(Vec::new());
+        [b"a".as_slice(), b"bc"].into_iter().for_each(|part| hashed.write_all(part).unwrap());
+        assert_eq!(hashed.finish(), (b"abc".to_vec(), 3, abc.to_owned()));
     }
 }

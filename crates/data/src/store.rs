@@ -13,6 +13,7 @@
 //! values > 0 are kept: a gene that is absent from a cell was zero if its panel measured it, and
 //! unknown if not.
 
+mod files;
 mod manifest;
 mod panels;
 mod pending;

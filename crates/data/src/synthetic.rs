@@ -230,7 +230,7 @@ fn write_store(
     let genes = nature.genes().map(|symbol| Gene { symbol, ensembl: None }).collect();
     let panels = vec![Panel { name: "synthetic".into(), genes: Measured::All }];
     let columns = COLUMNS.map(|column| (column.to_owned(), ColumnKind::Category)).to_vec();
-    let mut writer = StoreWriter::create(path, genes, panels, columns, Vec::new())?;
+    let mut writer = StoreWriter::create(path, genes, panels, columns)?;
     let made: Vec<SyntheticCell> =
         (0..cells).into_par_iter().map(|cell| nature.cell(tissue_of(cell), number, cell as u64)).collect();
     for (row, cell) in made.iter().enumerate() {

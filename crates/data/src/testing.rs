@@ -11,7 +11,7 @@ pub fn store(path: &Path, genes: &[&str], columns: &[&str], cells: &[(Vec<f32>, 
     let genes: Vec<Gene> = genes.iter().map(|&g| Gene { symbol: g.into(), ensembl: None }).collect();
     let panels = vec![Panel { name: "all".into(), genes: Measured::All }];
     let columns = columns.iter().map(|&c| (c.to_owned(), ColumnKind::Category)).collect();
-    let mut writer = StoreWriter::create(path, genes, panels, columns, Vec::new()).unwrap();
+    let mut writer = StoreWriter::create(path, genes, panels, columns).unwrap();
     for (row, (values, labels)) in cells.iter().enumerate() {
         let (genes, values): (Vec<u32>, Vec<f32>) =
             (0u32..).zip(values.iter().copied()).filter(|(_, value)| *value > 0.0).unzip();

@@ -29,7 +29,7 @@ fn write_small(path: &Path) -> Store {
         ("note".into(), ColumnKind::Text),
     ];
     let source = Source { file: "small.h5ad".into(), sha256: "00".into(), taken: "X".into() };
-    let mut writer = StoreWriter::create(path, genes(5), panels, columns, vec![source]).unwrap();
+    let mut writer = StoreWriter::create(path, genes(5), panels, columns).unwrap();
     let missing = Annotation::Missing;
     writer
         .push("c0", 0, &[0, 3], &[1.0, 2.0], &[Annotation::Text("B"), Annotation::Number(0.5), missing])
@@ -44,7 +44,10 @@ fn write_small(path: &Path) -> Store {
         )
         .unwrap();
     writer.push("c2", 1, &[2, 4], &[7.0, 9.0], &[missing, Annotation::Number(-1e300), missing]).unwrap();
-    writer.finish().unwrap()
+    let manifest = writer.close(vec![source]).unwrap();
+    let store = Store::open(path).unwrap();
+    assert_eq!((store.manifest(), store.fingerprint()), (&manifest, &*manifest.fingerprint()));
+    store
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn the_same_content_gives_the_same_bytes_and_fingerprint() {
 #[test]
 fn a_store_of_no_cells_is_a_store() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = StoreWriter::create(&folder.path().join("e"), genes(2), all(), vec![], vec![]).unwrap();
+    let writer = StoreWriter::create(&folder.path().join("e"), genes(2), all(), vec![]).unwrap();
     assert_eq!(writer.finish().unwrap().cells(), 0);
 }
 
@@ -99,8 +102,8 @@ fn an_existing_path_is_kept_unless_it_is_a_store_to_be_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let old = write_small(&path);
-    assert!(StoreWriter::create(&path, genes(2), all(), vec![], vec![]).is_err());
-    let mut writer = StoreWriter::replace(&path, genes(2), all(), vec![], vec![]).unwrap();
+    assert!(StoreWriter::create(&path, genes(2), all(), vec![]).is_err());
+    let mut writer = StoreWriter::replace(&path, genes(2), all(), vec![]).unwrap();
     writer.push("new", 0, &[1], &[1.5], &[]).unwrap();
     assert_eq!(Store::open(&path).unwrap().cells(), 3, "the old one until the new one is whole");
     let new = writer.finish().unwrap();
@@ -110,13 +113,13 @@ fn an_existing_path_is_kept_unless_it_is_a_store_to_be_replaced() {
 
     let precious = folder.path().join("precious");
     fs::create_dir(&precious).unwrap();
-    assert!(StoreWriter::replace(&precious, genes(2), all(), vec![], vec![]).is_err());
+    assert!(StoreWriter::replace(&precious, genes(2), all(), vec![]).is_err());
 }
 
 #[test]
 fn a_writer_that_is_dropped_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = StoreWriter::create(&folder.path().join("s"), genes(2), all(), vec![], vec![]).unwrap();
+    let mut writer = StoreWriter::create(&folder.path().join("s"), genes(2), all(), vec![]).unwrap();
     writer.push("c", 0, &[1], &[1.0], &[]).unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -127,8 +130,7 @@ fn a_cell_that_cannot_be_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let panels = vec![Panel { name: "chip".into(), genes: Measured::Only(vec![0, 1]) }];
     let columns = vec![("n".into(), ColumnKind::Number)];
-    let mut writer =
-        StoreWriter::create(&folder.path().join("s"), genes(3), panels, columns, vec![]).unwrap();
+    let mut writer = StoreWriter::create(&folder.path().join("s"), genes(3), panels, columns).unwrap();
     let n = [Annotation::Number(1.0)];
     type Case<'a> = (&'a str, u16, &'a [u32], &'a [f32], &'a [Annotation<'a>]);
     let cases: [Case<'_>; 9] = [
@@ -246,7 +248,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let columns = vec![("label".to_string(), ColumnKind::Category)];
         let mut writer =
-            StoreWriter::create(&folder.path().join("s"), genes(50), all(), columns, vec![]).unwrap();
+            StoreWriter::create(&folder.path().join("s"), genes(50), all(), columns).unwrap();
         for (row, cell) in cells.iter().enumerate() {
             let (genes, values): (Vec<u32>, Vec<f32>) = cell.iter().unzip();
             let label = names[row].as_deref().map_or(Annotation::Missing, Annotation::Text);
@@ -268,8 +270,7 @@ proptest! {
 #[test]
 fn many_batches_and_rows_at_random_agree() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer =
-        StoreWriter::create(&folder.path().join("s"), genes(100), all(), vec![], vec![]).unwrap();
+    let mut writer = StoreWriter::create(&folder.path().join("s"), genes(100), all(), vec![]).unwrap();
     for row in 0..20_000u32 {
         writer.push(&row.to_string(), 0, &[row % 100], &[row as f32 + 1.0], &[]).unwrap();
     }

@@ -22,7 +22,7 @@ impl Counts {
         match layer {
             None => Self::Auto,
             Some("X") => Self::At("X".into()),
-            Some("raw") => Self::At(RAW.into()),
+            Some("raw") => Self::At(RAW[0].into()),
             Some(name) => Self::At(format!("layers/{name}")),
         }
     }
@@ -41,12 +41,12 @@ pub fn open(file: &dyn Hierarchy, path: &Path, counts: &Counts) -> Result<Opened
     let mut notes = Vec::new();
     let chosen = choose(file, counts, cells, var.index.len(), &mut notes)?;
     let raw_var;
-    let var = match chosen.place == RAW {
-        true => {
-            raw_var = Frame::read(file, "raw/var")?;
+    let var = match raw_table(&chosen.place) {
+        Some(place) => {
+            raw_var = Frame::read(file, place)?;
             &raw_var
         }
-        false => &var,
+        None => &var,
     };
     let names = names::of_frame(var)?;
     notes.push(format!("genes: {}", names.origin));
@@ -63,7 +63,17 @@ pub fn open(file: &dyn Hierarchy, path: &Path, counts: &Counts) -> Result<Opened
     })
 }
 
-const RAW: &str = "raw/X";
+/// Where raw counts are: now, and before anndata 0.7.
+const RAW: [&str; 2] = ["raw/X", "raw.X"];
+
+/// The table of the genes of raw counts.
+fn raw_table(place: &str) -> Option<&'static str> {
+    match place {
+        "raw/X" => Some("raw/var"),
+        "raw.X" => Some("raw.var"),
+        _ => None,
+    }
+}
 
 struct Chosen {
     place: String,
@@ -81,9 +91,9 @@ fn choose(
     notes: &mut Vec<String>,
 ) -> Result<Chosen> {
     let open = |place: String| -> Result<Chosen> {
-        let columns = match place == RAW {
-            true => Frame::read(file, "raw/var")?.index.len(),
-            false => genes,
+        let columns = match raw_table(&place) {
+            Some(table) => Frame::read(file, table)?.index.len(),
+            None => genes,
         };
         let matrix = matrix::of_anndata(file, &place, cells, columns)?;
         let counts = matrix.looks_like_counts()?;
@@ -91,11 +101,12 @@ fn choose(
     };
     let layers = || file.names("layers").unwrap_or_default();
     if let Counts::At(place) = counts {
+        let place = if *place == RAW[0] && !file.has(place) { RAW[1] } else { place };
         if !file.has(place) {
             return Err(Error::new(format!("the file has no '{place}'"))
                 .help(format!("it has: {}", matrices(file, &layers()).join(", "))));
         }
-        return open(place.clone());
+        return open(place.to_owned());
     }
     if !file.has("X") {
         return Err(Error::new("the file has no matrix 'X'").help(match matrices(file, &layers()) {
@@ -107,10 +118,10 @@ fn choose(
     if x.counts {
         return Ok(x);
     }
-    for place in ["layers/counts".to_owned(), RAW.to_owned()] {
-        if file.has(&place) {
+    for place in ["layers/counts", RAW[0], RAW[1]] {
+        if file.has(place) {
             // A second choice that cannot be read is no reason to refuse the file.
-            match open(place) {
+            match open(place.to_owned()) {
                 Ok(other) if other.counts => {
                     notes.push(format!("X does not hold whole numbers: '{}' was taken", other.place));
                     return Ok(other);
@@ -130,6 +141,6 @@ fn choose(
 
 /// The matrices of a file.
 fn matrices(file: &dyn Hierarchy, layers: &[String]) -> Vec<String> {
-    let fixed = ["X", RAW].into_iter().filter(|place| file.has(place)).map(Into::into);
+    let fixed = ["X", RAW[0], RAW[1]].into_iter().filter(|place| file.has(place)).map(Into::into);
     fixed.chain(layers.iter().map(|name| format!("layers/{name}"))).collect()
 }

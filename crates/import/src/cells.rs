@@ -1,73 +1,134 @@
 //! The cells of a file as everybody wants them: genes in order, rows of one gene joined, values
-//! checked. While the cells of one slab are used, the next slab is read.
+//! checked. While the cells of one slab are used, the next slab is read, by all cores.
 
 use crate::matrix::Slab;
 use crate::merge::Part;
 use genil_base::{Error, Result};
 use genil_data::Cell;
+use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::mpsc::sync_channel;
+
+/// Cells that one task makes at a time.
+const TOGETHER: usize = 64;
+/// A column that is no gene.
+const NONE: u32 = u32::MAX;
 
 /// Calls `each` with the row and the genes and values of every cell of a file, in order.
 pub fn visit(part: &Part, each: &mut dyn FnMut(usize, Cell<'_>) -> Result<()>) -> Result<()> {
-    let mut making = CellInTheMaking::new(part);
-    let (send, receive) = sync_channel::<Slab>(0);
+    let maker = Maker::new(part);
+    let (send, receive) = sync_channel::<Vec<Cells>>(0);
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
             part.opened.matrix.visit(&mut |slab| {
-                send.send(slab).map_err(|_| Error::new("stopped because a cell could not be used"))
+                send.send(maker.cells(&slab)?)
+                    .map_err(|_| Error::new("stopped because a cell could not be used"))
             })
         });
-        let used = receive.iter().try_for_each(|slab| {
-            for place in 0..slab.offsets.len() - 1 {
-                let row = slab.first + place;
-                let Some(id) = part.opened.index.get(row) else {
-                    return Err(Error::new("the file has more cells than it had when it was opened"));
-                };
-                let range = slab.offsets[place]..slab.offsets[place + 1];
-                making
-                    .fill(&slab.genes[range.clone()], &slab.values[range])
-                    .map_err(|e| e.at(format!("cell '{id}'")))?;
-                each(row, Cell { genes: &making.genes, values: &making.values })?;
+        let used = receive.iter().flatten().try_for_each(|cells| {
+            let starts = std::iter::once(0).chain(cells.ends.iter().copied());
+            for (place, (start, &end)) in starts.zip(&cells.ends).enumerate() {
+                let cell = Cell { genes: &cells.genes[start..end], values: &cells.values[start..end] };
+                each(cells.first + place, cell)?;
             }
             Ok(())
         });
-        // The reader waits for someone to take its slab: without a receiver it stops.
+        // The reader waits for someone to take its cells: without a receiver it stops.
         drop(receive);
         let read = reader.join().unwrap_or_else(|_| Err(Error::new("reading stopped without a reason")));
         used.and(read)
     })
 }
 
-/// The genes and values of one cell as the store wants them. The buffers serve for all cells.
-struct CellInTheMaking<'a> {
-    part: &'a Part,
-    entries: Vec<(u32, f32)>,
+/// Consecutive cells as the store wants them.
+struct Cells {
+    /// The row of the first cell.
+    first: usize,
+    /// Where each cell ends in `genes` and `values`.
+    ends: Vec<usize>,
     genes: Vec<u32>,
     values: Vec<f32>,
 }
 
-impl<'a> CellInTheMaking<'a> {
+/// Makes cells of what a file has.
+struct Maker<'a> {
+    part: &'a Part,
+    /// For each column its gene, or [`NONE`].
+    ids: Vec<u32>,
+}
+
+impl<'a> Maker<'a> {
     fn new(part: &'a Part) -> Self {
-        Self { part, entries: Vec::new(), genes: Vec::new(), values: Vec::new() }
+        Self { part, ids: part.gene_ids.iter().map(|id| id.unwrap_or(NONE)).collect() }
     }
 
-    /// Takes over the entries of a row: ids of genes for columns, in order, rows of one gene joined,
-    /// zeros dropped.
-    fn fill(&mut self, columns: &[u32], values: &[f32]) -> Result<()> {
-        self.entries.clear();
+    /// All cells of a slab, or the error of the first that cannot be.
+    fn cells(&self, slab: &Slab) -> Result<Vec<Cells>> {
+        let rows = slab.offsets.len() - 1;
+        if slab.first + rows > self.part.opened.index.len() {
+            return Err(Error::new("the file has more cells than it had when it was opened"));
+        }
+        let starts: Vec<usize> = (0..rows).step_by(TOGETHER).collect();
+        let made: Vec<Result<Cells>> = starts
+            .into_par_iter()
+            .map(|start| self.some_cells(slab, start..(start + TOGETHER).min(rows)))
+            .collect();
+        made.into_iter().collect()
+    }
+
+    fn some_cells(&self, slab: &Slab, rows: Range<usize>) -> Result<Cells> {
+        let most = slab.offsets[rows.end] - slab.offsets[rows.start];
+        let mut cells = Cells {
+            first: slab.first + rows.start,
+            ends: Vec::with_capacity(rows.len()),
+            genes: Vec::with_capacity(most),
+            values: Vec::with_capacity(most),
+        };
+        for row in rows {
+            let range = slab.offsets[row]..slab.offsets[row + 1];
+            self.add(&slab.genes[range.clone()], &slab.values[range], &mut cells)
+                .map_err(|e| e.at(format!("cell '{}'", self.part.opened.index[slab.first + row])))?;
+            cells.ends.push(cells.genes.len());
+        }
+        Ok(cells)
+    }
+
+    /// Adds the entries of a row: ids of genes for columns, in order, rows of one gene joined, zeros dropped.
+    fn add(&self, columns: &[u32], values: &[f32], cells: &mut Cells) -> Result<()> {
+        let start = cells.genes.len();
+        cells.genes.extend(columns.iter().map(|&column| self.ids[column as usize]));
+        let ids = &cells.genes[start..];
+        // Sums instead of early exits: these loops run over all values and so must vectorise.
+        let disorder: u32 = ids.windows(2).map(|pair| u32::from(pair[0] >= pair[1])).sum();
+        let not_above_0: u32 = values.iter().map(|&v| u32::from(!(v > 0.0 && v < f32::INFINITY))).sum();
+        // In ascending order, only the last one may be NONE.
+        if disorder + not_above_0 == 0 && ids.last() != Some(&NONE) {
+            cells.values.extend_from_slice(values);
+            return Ok(());
+        }
+        cells.genes.truncate(start);
+        let entries = self.entries(columns, values)?;
+        cells.genes.extend(entries.iter().map(|entry| entry.0));
+        cells.values.extend(entries.iter().map(|entry| entry.1));
+        Ok(())
+    }
+
+    /// The entries of any row.
+    fn entries(&self, columns: &[u32], values: &[f32]) -> Result<Vec<(u32, f32)>> {
+        let mut entries = Vec::with_capacity(columns.len());
         for (&column, &value) in columns.iter().zip(values) {
             let Some(id) = self.part.gene_ids[column as usize] else { continue };
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(self.refuse(column, value));
             }
             if value > 0.0 {
-                self.entries.push((id, value));
+                entries.push((id, value));
             }
         }
-        if !self.entries.is_sorted_by(|a, b| a.0 < b.0) {
-            self.entries.sort_by_key(|entry| entry.0);
+        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
+            entries.sort_by_key(|entry| entry.0);
             let add = self.part.opened.counts;
-            self.entries.dedup_by(|next, kept| {
+            entries.dedup_by(|next, kept| {
                 let same = next.0 == kept.0;
                 if same {
                     kept.1 = if add { kept.1 + next.1 } else { kept.1.max(next.1) };
@@ -75,11 +136,7 @@ impl<'a> CellInTheMaking<'a> {
                 same
             });
         }
-        self.genes.clear();
-        self.values.clear();
-        self.genes.extend(self.entries.iter().map(|entry| entry.0));
-        self.values.extend(self.entries.iter().map(|entry| entry.1));
-        Ok(())
+        Ok(entries)
     }
 
     fn refuse(&self, column: u32, value: f32) -> Error {

@@ -2,9 +2,9 @@
 
 use crate::filters::read_at;
 use hdf5_pure::{Datatype, DatatypeByteOrder};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use rayon::prelude::*;
 use std::fs::File;
+use std::ops::Range;
 
 /// Makes a number of what was whole or not.
 pub trait Number: Copy {
@@ -96,6 +96,7 @@ impl Form {
     pub fn numbers<T: Number>(self, bytes: &[u8]) -> Result<Vec<T>, String> {
         let big = self.big_endian;
         Ok(match (self.bits, self.size) {
+            (Bits::Float, 2) => each(bytes, big, |n| T::real(half(u16::from_le_bytes(n)))),
             (Bits::Float, 4) => each(bytes, big, |n| T::real(f32::from_le_bytes(n).into())),
             (Bits::Float, 8) => each(bytes, big, |n| T::real(f64::from_le_bytes(n))),
             (Bits::Signed, 1) => each(bytes, big, |n| T::whole(i8::from_le_bytes(n).into())),
@@ -111,6 +112,18 @@ impl Form {
             _ => return Err(format!("numbers of {} bytes are not supported", self.size)),
         })
     }
+}
+
+/// A half-precision number: a sign, 5 bits of exponent, 10 of fraction.
+fn half(bits: u16) -> f64 {
+    let fraction = f64::from(bits & 0x3ff) / 1024.0;
+    let size = match bits >> 10 & 31 {
+        0 => fraction * 2f64.powi(-14),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        exponent => (1.0 + fraction) * 2f64.powi(i32::from(exponent) - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 /// Makes a number of each `N` bytes, their lowest first.
@@ -140,66 +153,90 @@ pub fn texts(bytes: &[u8], of: &Datatype, disk: &File) -> Result<Vec<String>, St
             .map(|text| String::from_utf8_lossy(text).trim_end_matches(['\0', ' ']).to_owned())
             .collect()),
         Datatype::VariableLength { is_string: true, .. } => {
-            let mut heaps = Heaps { disk, left: length_of(disk)?, read: HashMap::new() };
-            bytes.chunks_exact(16).map(|reference| heap_text(reference, &mut heaps)).collect()
+            let parts: Vec<Vec<String>> = bytes
+                .par_chunks(REFERENCE * TOGETHER)
+                .map(|references| heap_texts(references, disk))
+                .collect::<Result<_, String>>()?;
+            Ok(parts.into_iter().flatten().collect())
         }
         _ => Err("its elements are no texts".into()),
     }
 }
 
-/// The objects of a heap by their numbers.
-type Heap = HashMap<u16, Vec<u8>>;
+/// Bytes of a reference to a text in a heap: its length, the address of the heap, its number in it.
+const REFERENCE: usize = 16;
+/// References that one task follows.
+const TOGETHER: usize = 1 << 14;
 
-/// The heaps that have been read, by their addresses.
-struct Heaps<'a> {
-    disk: &'a File,
-    /// Bytes that others may have: heaps lie side by side, so all of them are no more than the file.
-    left: u64,
-    read: HashMap<u64, Heap>,
-}
+/// Bytes of a heap, at most: usual ones are of 4 KiB, or as large as their largest text.
+const LARGEST_HEAP: u64 = 16 << 20;
 
-fn length_of(disk: &File) -> Result<u64, String> {
-    disk.metadata().map(|it| it.len()).map_err(|e| e.to_string())
-}
-
-/// The text that a reference (length, address of the heap, number in it) means.
-fn heap_text(reference: &[u8], heaps: &mut Heaps<'_>) -> Result<String, String> {
-    let length = u32::from_le_bytes(array(reference, 0)?) as usize;
-    let address = u64::from_le_bytes(array(reference, 4)?);
-    let number = u32::from_le_bytes(array(reference, 12)?) as u16;
-    if length == 0 || address == 0 || address == u64::MAX {
-        return Ok(String::new());
-    }
-    if let Entry::Vacant(place) = heaps.read.entry(address) {
-        place.insert(heap(heaps.disk, address, &mut heaps.left)?);
-    }
-    let text = heaps.read[&address].get(&number).ok_or("a text is not in its heap")?;
-    let text = text.get(..length).ok_or("a text is longer than its place")?;
-    Ok(String::from_utf8_lossy(text).trim_end_matches('\0').to_owned())
-}
-
-/// Reads a global heap: `GCOL`, its size, then objects: number, references, size, bytes padded to 8.
-fn heap(disk: &File, address: u64, left: &mut u64) -> Result<Heap, String> {
-    let header = read_at(disk, address, 16)?;
-    let size = u64::from_le_bytes(array(&header, 8)?);
-    let damaged = "a heap of texts is damaged";
-    if !header.starts_with(b"GCOL") || size < 16 {
-        return Err(damaged.into());
-    }
-    *left = left.checked_sub(size).ok_or(damaged)?;
-    let bytes = read_at(disk, address, size as usize)?;
-    let (mut objects, mut at) = (Heap::new(), 16);
-    while at + 16 <= bytes.len() {
-        let number = u16::from_le_bytes(array(&bytes, at)?);
-        let length = usize::try_from(u64::from_le_bytes(array(&bytes, at + 8)?)).unwrap_or(usize::MAX);
-        if number == 0 {
-            break;
+/// The texts that references mean. They lie in heaps one after the other, so one heap at a time is kept.
+fn heap_texts(references: &[u8], disk: &File) -> Result<Vec<String>, String> {
+    let mut heap: Option<(u64, Heap)> = None;
+    let on_disk = disk.metadata().map_err(|e| e.to_string())?.len();
+    // References that jump to and fro between heaps, or heaps that overlap, would be read without end.
+    let mut left = on_disk.saturating_mul(4);
+    let text = |reference: &[u8]| {
+        let length = u32::from_le_bytes(array(reference, 0)?) as usize;
+        let address = u64::from_le_bytes(array(reference, 4)?);
+        let number = u32::from_le_bytes(array(reference, 12)?) as u16;
+        if length == 0 || address == 0 || address == u64::MAX {
+            return Ok(String::new());
         }
-        let end = (at + 16).saturating_add(length);
-        objects.insert(number, bytes.get(at + 16..end).ok_or(damaged)?.to_vec());
-        at = end.saturating_add(7) / 8 * 8;
+        if heap.as_ref().is_none_or(|(of, _)| *of != address) {
+            let next = Heap::read(disk, address, on_disk)?;
+            left = left.checked_sub(next.bytes.len() as u64).ok_or("its texts lie in too many heaps")?;
+            heap = Some((address, next));
+        }
+        let object =
+            heap.as_ref().and_then(|(_, heap)| heap.object(number)).ok_or("a text is not in its heap")?;
+        let text = object.get(..length).ok_or("a text is longer than its place")?;
+        Ok(String::from_utf8_lossy(text).trim_end_matches('\0').to_owned())
+    };
+    references.chunks_exact(REFERENCE).map(text).collect()
+}
+
+/// A global heap: `GCOL`, its size, then objects: number, references, size, bytes padded to 8.
+struct Heap {
+    bytes: Vec<u8>,
+    /// Where the object of each number is; nowhere: an empty range at 0.
+    objects: Vec<Range<usize>>,
+}
+
+impl Heap {
+    fn read(disk: &File, address: u64, on_disk: u64) -> Result<Self, String> {
+        let header = read_at(disk, address, 16)?;
+        let size = u64::from_le_bytes(array(&header, 8)?);
+        let sound = (16..=LARGEST_HEAP).contains(&size) && address.saturating_add(size) <= on_disk;
+        if !header.starts_with(b"GCOL") || !sound {
+            return Err("a heap of texts is damaged".into());
+        }
+        let bytes = read_at(disk, address, size as usize)?;
+        let (mut objects, mut at) = (Vec::new(), 16);
+        while at + 16 <= bytes.len() {
+            let number = usize::from(u16::from_le_bytes(array(&bytes, at)?));
+            let length = usize::try_from(u64::from_le_bytes(array(&bytes, at + 8)?)).unwrap_or(usize::MAX);
+            if number == 0 {
+                break;
+            }
+            let object = at + 16..(at + 16).saturating_add(length);
+            if object.end > bytes.len() {
+                return Err("a heap of texts is damaged".into());
+            }
+            at = object.end.saturating_add(7) / 8 * 8;
+            if objects.len() <= number {
+                objects.resize(number + 1, 0..0);
+            }
+            objects[number] = object;
+        }
+        Ok(Self { bytes, objects })
     }
-    Ok(objects)
+
+    fn object(&self, number: u16) -> Option<&[u8]> {
+        let object = self.objects.get(usize::from(number)).filter(|object| object.start > 0)?;
+        Some(&self.bytes[object.clone()])
+    }
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], String> {

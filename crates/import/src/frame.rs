@@ -1,7 +1,7 @@
 //! The tables `obs` and `var` of an AnnData file: an index and columns of many encodings.
 //! A column that cannot be read is set aside with its reason; only the index is needed.
 
-use crate::hierarchy::{Attribute, Hierarchy, Kind};
+use crate::hierarchy::{Array, Attribute, Hierarchy, Kind};
 use crate::summary::Skipped;
 use genil_base::{Error, Result};
 
@@ -80,13 +80,11 @@ impl Values {
 impl Frame {
     /// Reads the table at `place`: `obs`, `var` or `raw/var`.
     pub fn read(file: &dyn Hierarchy, place: &str) -> Result<Self> {
+        if file.has_array(place) {
+            return Self::of_fields(file, place);
+        }
         if !file.has_group(place) {
-            let what = if file.has(place) {
-                "is a table of the layout before anndata 0.7, which is not supported"
-            } else {
-                "does not exist"
-            };
-            return Err(Error::new(format!("'{place}' {what}"))
+            return Err(Error::new(format!("'{place}' does not exist"))
                 .help("open the file with a current anndata and write it again: adata.write_h5ad(...)"));
         }
         let index_name = file.text(place, "_index").unwrap_or_else(|| "_index".into());
@@ -100,6 +98,35 @@ impl Frame {
             _ => file.names(place)?.into_iter().filter(|n| *n != index_name && n != "__categories").collect(),
         };
         Ok(Self::with_columns(file, place, index, names))
+    }
+
+    /// Reads a table of the layout before anndata 0.7: one array, whose elements are the rows. Its first field has their
+    /// names; a field of codes has its categories elsewhere.
+    fn of_fields(file: &dyn Hierarchy, place: &str) -> Result<Self> {
+        let mut fields = file.fields(place)?.into_iter();
+        let Some((_, index)) = fields.next() else {
+            return Err(Error::new(format!("'{place}' has no field")));
+        };
+        let mut frame = Self { index: index.texts()?, columns: Vec::new(), skipped: Vec::new() };
+        let home = if place.starts_with("raw") { "raw.cat" } else { "uns" };
+        for (name, field) in fields {
+            let names = format!("{home}/{name}_categories");
+            let values = match file.has(&names) {
+                true => categories(&*field, read_encoded(file, &names)),
+                false => plain(&*field),
+            };
+            frame.add(name, values);
+        }
+        Ok(frame)
+    }
+
+    /// Adds a column, or why it cannot be read. Text that repeats is a category.
+    fn add(&mut self, name: String, values: Result<Values>) {
+        match values {
+            Ok(Values::Text(texts)) => self.columns.push((name, Values::of_texts(texts))),
+            Ok(values) => self.columns.push((name, values)),
+            Err(error) => self.skipped.push(Skipped { name, reason: error.what().to_owned() }),
+        }
     }
 
     /// Reads the group at `place` whose arrays, of `rows` entries each, are the columns of a table: the first of
@@ -120,10 +147,8 @@ impl Frame {
     fn with_columns(file: &dyn Hierarchy, place: &str, index: Vec<String>, names: Vec<String>) -> Self {
         let mut frame = Self { index, columns: Vec::new(), skipped: Vec::new() };
         for name in names {
-            match read_values(file, place, &name, frame.index.len()) {
-                Ok(values) => frame.columns.push((name, values)),
-                Err(error) => frame.skipped.push(Skipped { name, reason: error.what().to_owned() }),
-            }
+            let values = read_values(file, place, &name, frame.index.len());
+            frame.add(name, values);
         }
         frame
     }
@@ -141,13 +166,9 @@ fn read_values(file: &dyn Hierarchy, frame: &str, name: &str, rows: usize) -> Re
     let place = format!("{frame}/{name}");
     // anndata 0.7 kept the names of categories apart, and codes where the column is.
     let legacy = format!("{frame}/__categories/{name}");
-    let values = if file.has(&legacy) && !file.has_group(&place) {
-        categories(file, &place, &legacy)?
-    } else {
-        match read_encoded(file, &place)? {
-            Values::Text(texts) => Values::of_texts(texts),
-            other => other,
-        }
+    let values = match file.has(&legacy) && !file.has_group(&place) {
+        true => categories(&*file.column(&place)?, read_encoded(file, &legacy))?,
+        false => read_encoded(file, &place)?,
     };
     if values.len() == rows {
         return Ok(values);
@@ -159,7 +180,8 @@ fn read_values(file: &dyn Hierarchy, frame: &str, name: &str, rows: usize) -> Re
 fn read_encoded(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     let (codes, names) = (format!("{place}/codes"), format!("{place}/categories"));
     if file.has_group(place) && file.has(&codes) {
-        return categories(file, &codes, &names);
+        // Never categories of categories: a group may hold itself.
+        return categories(&*file.column(&codes)?, read_masked(file, &names));
     }
     read_masked(file, place)
 }
@@ -167,7 +189,7 @@ fn read_encoded(file: &dyn Hierarchy, place: &str) -> Result<Values> {
 /// Reads one array, or an array with a mask of what is missing.
 fn read_masked(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     if !file.has_group(place) {
-        return read_plain(file, place);
+        return plain(&*file.column(place)?);
     }
     let at = |part: &str| format!("{place}/{part}");
     if !file.has(&at("mask")) {
@@ -175,7 +197,7 @@ fn read_masked(file: &dyn Hierarchy, place: &str) -> Result<Values> {
         return Err(Error::new(format!("'{place}' ({encoding}) has neither codes nor a mask")));
     }
     let missing = file.column(&at("mask"))?.bools()?;
-    let mut values = read_plain(file, &at("values"))?;
+    let mut values = plain(&*file.column(&at("values"))?)?;
     if missing.len() != values.len() {
         return Err(Error::new(format!("'{place}' has not as many values as its mask")));
     }
@@ -189,8 +211,7 @@ fn read_masked(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     Ok(values)
 }
 
-fn read_plain(file: &dyn Hierarchy, place: &str) -> Result<Values> {
-    let array = file.column(place)?;
+fn plain(array: &dyn Array) -> Result<Values> {
     Ok(match array.kind()? {
         Kind::Whole | Kind::Float => Values::Number(array.f64s(0..array.rows())?),
         Kind::Text => Values::Text(array.texts()?.into_iter().map(Some).collect()),
@@ -201,12 +222,10 @@ fn read_plain(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     })
 }
 
-fn categories(file: &dyn Hierarchy, codes: &str, names: &str) -> Result<Values> {
-    // Never categories of categories: a group may hold itself.
-    let names = read_masked(file, names)?;
+fn categories(array: &dyn Array, names: Result<Values>) -> Result<Values> {
+    let names = names?;
     let names: Vec<String> =
         (0..names.len()).map(|row| names.text(row).unwrap_or_default().into_owned()).collect();
-    let array = file.column(codes)?;
     let known = |code: i64| match u32::try_from(code) {
         Err(_) => Ok(None),
         Ok(code) if (code as usize) < names.len() => Ok(Some(code)),

@@ -2,6 +2,7 @@
 //! the file and the place in it. The only file that knows the HDF5 library.
 
 use crate::elements::{self, Number};
+use crate::fields;
 use crate::filters::Packed;
 use crate::hierarchy::{Array, Attribute, Hierarchy, Kind};
 use genil_base::{Error, Result};
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Elements that one task reads at a time: enough to pay for a task, few enough to share.
 const PIECE: usize = 1 << 18;
@@ -20,8 +22,8 @@ pub const MOST_SHRINKING: u64 = 1100;
 /// An open HDF5 file.
 pub struct Hdf5 {
     file: File,
-    /// The same file, for what the library cannot unpack.
-    disk: std::fs::File,
+    /// The same file, for what is read without the library.
+    disk: Arc<std::fs::File>,
     path: PathBuf,
     bytes: u64,
 }
@@ -34,7 +36,9 @@ pub fn is_hdf5(path: &Path) -> Result<bool> {
 /// A dataset of an HDF5 file.
 struct Hdf5Array {
     dataset: Dataset,
-    /// Where a plugin has packed it.
+    /// The file, for texts.
+    disk: Arc<std::fs::File>,
+    /// Its chunks, where genil unpacks them itself.
     packed: Option<Packed>,
     place: String,
     path: PathBuf,
@@ -56,7 +60,7 @@ impl Hdf5 {
             Error::new(format!("{} cannot be read as HDF5: {e}", path.display()))
                 .help("the file may be cut short: compare its size with the original's, or copy it again")
         })?;
-        Ok(Self { file, disk, path: path.to_owned(), bytes })
+        Ok(Self { file, disk: Arc::new(disk), path: path.to_owned(), bytes })
     }
 
     fn dataset(&self, place: &str) -> Result<Hdf5Array> {
@@ -64,7 +68,8 @@ impl Hdf5 {
         let shape = dataset.shape().map_err(|e| self.error(place, e))?;
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
         let packed = Packed::of(&dataset, &self.disk, self.bytes).map_err(|e| self.error(place, e))?;
-        Ok(Hdf5Array { dataset, packed, place: place.to_owned(), path: self.path.clone(), shape })
+        let (disk, place, path) = (Arc::clone(&self.disk), place.to_owned(), self.path.clone());
+        Ok(Hdf5Array { dataset, disk, packed, place, path, shape })
     }
 
     fn group(&self, place: &str) -> Result<Group> {
@@ -113,6 +118,22 @@ impl Hierarchy for Hdf5 {
     }
 
     fn column(&self, place: &str) -> Result<Box<dyn Array>> {
+        Ok(Box::new(self.one_axis(place)?))
+    }
+
+    fn fields(&self, place: &str) -> Result<Vec<(String, Box<dyn Array>)>> {
+        let table = self.one_axis(place)?;
+        let datatype = table.datatype().map_err(|e| self.error(place, e))?;
+        let bytes = table.bytes(0..table.rows())?;
+        let fields =
+            fields::of_rows(&bytes, &datatype, &self.disk, place).map_err(|e| e.at_path(&self.path))?;
+        Ok(fields.into_iter().map(|(name, field)| (name, Box::new(field) as Box<dyn Array>)).collect())
+    }
+}
+
+impl Hdf5 {
+    /// The one-dimensional dataset at `place`, of a length that the file can hold.
+    fn one_axis(&self, place: &str) -> Result<Hdf5Array> {
         let array = self.dataset(place)?;
         let [length] = array.shape[..] else {
             return Err(self.error(place, format!("{} axes instead of one", array.shape.len())));
@@ -124,7 +145,7 @@ impl Hierarchy for Hdf5 {
                 self.error(place, format!("it claims {length} elements, more than the file can hold"))
             );
         }
-        Ok(Box::new(array))
+        Ok(array)
     }
 }
 
@@ -174,58 +195,36 @@ impl Array for Hdf5Array {
     }
 
     fn f32s(&self, rows: Range<usize>) -> Result<Vec<f32>> {
-        self.numbers(rows, |start, count| self.dataset.read_f32_rows(start, count))
+        self.numbers(rows)
     }
 
     fn f64s(&self, rows: Range<usize>) -> Result<Vec<f64>> {
-        if let Some(bytes) = self.enumeration(rows.clone())? {
-            return Ok(bytes.into_iter().map(f64::from).collect());
-        }
-        self.numbers(rows, |start, count| self.dataset.read_f64_rows(start, count))
+        self.numbers(rows)
     }
 
     fn i64s(&self, rows: Range<usize>) -> Result<Vec<i64>> {
-        self.numbers(rows, |start, count| self.dataset.read_i64_rows(start, count))
+        self.numbers(rows)
     }
 
     fn u32s(&self, rows: Range<usize>) -> Result<Vec<u32>> {
-        self.numbers(rows, |start, count| {
-            // Read as `u32`, a negative number would come back as 0.
-            Ok(if self.dataset.element_size()? <= 4 {
-                let of = |n: i32| u32::try_from(n).unwrap_or(u32::MAX);
-                self.dataset.read_i32_rows(start, count)?.into_iter().map(of).collect()
-            } else {
-                let of = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-                self.dataset.read_i64_rows(start, count)?.into_iter().map(of).collect()
-            })
-        })
+        self.numbers(rows)
     }
 
     fn bools(&self) -> Result<Vec<bool>> {
-        match self.enumeration(0..self.rows())? {
-            Some(bytes) => Ok(bytes.into_iter().map(|byte| byte != 0).collect()),
-            None => Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect()),
-        }
+        Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect())
     }
 
     fn texts(&self) -> Result<Vec<String>> {
-        match &self.packed {
-            None => self.dataset.read_string().map_err(|e| self.error(e)),
-            Some(packed) => packed
-                .rows(0..self.rows())
-                .and_then(|bytes| elements::texts(&bytes, &self.datatype()?, &packed.disk))
-                .map_err(|e| self.error(e)),
-        }
+        let datatype = self.datatype().map_err(|e| self.error(e))?;
+        let texts = elements::texts(&self.bytes(0..self.rows())?, &datatype, &self.disk);
+        // The library reads one text at a time, but also where addresses do not count from the beginning of the file.
+        texts.or_else(|e| self.dataset.read_string().map_err(|_| self.error(e)))
     }
 
     fn kind(&self) -> Result<Kind> {
-        Ok(match self.dataset.datatype().map_err(|e| self.error(e))? {
-            Datatype::FixedPoint { .. } => Kind::Whole,
-            Datatype::FloatingPoint { .. } => Kind::Float,
-            Datatype::String { .. } | Datatype::VariableLength { is_string: true, .. } => Kind::Text,
-            Datatype::Enumeration { size: 1, .. } => Kind::Bool,
-            other => return Err(self.error(format!("its type is not supported ({})", short(&other)))),
-        })
+        let datatype = self.datatype().map_err(|e| self.error(e))?;
+        let unknown = || self.error(format!("its type is not supported ({})", fields::short(&datatype)));
+        fields::kind(&datatype).ok_or_else(unknown)
     }
 }
 
@@ -235,36 +234,32 @@ impl Hdf5Array {
         cannot_read(&self.path, &self.place, what)
     }
 
-    /// The bytes of rows whose type is a one-byte enumeration, as h5py writes booleans.
-    fn enumeration(&self, rows: Range<usize>) -> Result<Option<Vec<u8>>> {
-        if self.kind()? != Kind::Bool {
-            return Ok(None);
-        }
+    /// The bytes of rows.
+    fn bytes(&self, rows: Range<usize>) -> Result<Vec<u8>> {
         let raw = match &self.packed {
-            None => {
-                self.dataset.read_raw_rows(rows.start as u64, rows.len() as u64).map_err(|e| e.to_string())
-            }
+            None => self.stored(rows),
             Some(packed) => packed.rows(rows),
         };
-        raw.map(Some).map_err(|e| self.error(e))
+        raw.map_err(|e| self.error(e))
+    }
+
+    /// The bytes of rows, by the library.
+    fn stored(&self, rows: Range<usize>) -> std::result::Result<Vec<u8>, String> {
+        self.dataset.read_raw_rows(rows.start as u64, rows.len() as u64).map_err(|e| e.to_string())
     }
 
     fn datatype(&self) -> std::result::Result<Datatype, String> {
         self.dataset.datatype().map_err(|e| e.to_string())
     }
 
-    /// Rows as numbers: by the library, or from a chunk that a plugin has packed.
-    fn numbers<T: Number + Send>(
-        &self,
-        rows: Range<usize>,
-        read: impl Fn(u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error> + Sync,
-    ) -> Result<Vec<T>> {
-        let Some(packed) = &self.packed else {
-            return self
-                .pieces(rows, |part| read(part.start as u64, part.len() as u64).map_err(|e| e.to_string()));
-        };
+    /// Rows as numbers of any kind, by all cores.
+    fn numbers<T: Number + Default + Send>(&self, rows: Range<usize>) -> Result<Vec<T>> {
         let datatype = self.datatype().map_err(|e| self.error(e))?;
-        self.pieces(rows, |part| elements::numbers(&packed.rows(part)?, &datatype))
+        let make = |bytes: &[u8]| elements::numbers(bytes, &datatype);
+        match &self.packed {
+            None => self.pieces(rows, |part| make(&self.stored(part)?)),
+            Some(packed) => packed.elements(rows, make).map_err(|e| self.error(e)),
+        }
     }
 
     /// Reads `rows` in pieces by all cores; the result is in order and of the right length.
@@ -287,9 +282,4 @@ impl Hdf5Array {
         }
         Ok(all)
     }
-}
-
-fn short(datatype: &Datatype) -> String {
-    let text = format!("{datatype:?}");
-    text.split([' ', '{', '(']).next().unwrap_or_default().to_lowercase()
 }

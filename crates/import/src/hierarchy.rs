@@ -29,6 +29,11 @@ pub trait Hierarchy {
     /// The one-dimensional array at `place`, of a length that the file can hold.
     fn column(&self, place: &str) -> Result<Box<dyn Array>>;
 
+    /// The fields of an array whose elements are rows of a table, in order.
+    fn fields(&self, place: &str) -> Result<Vec<(String, Box<dyn Array>)>> {
+        Err(Error::new(format!("'{place}' is no table")))
+    }
+
     /// An attribute that is a text.
     fn text(&self, place: &str, name: &str) -> Option<String> {
         match self.attribute(place, name) {

@@ -10,6 +10,9 @@ const BAND: usize = 48 << 20;
 #[cfg(test)]
 const BAND: usize = 4;
 
+/// Cells of a band that are handed on together.
+const PART: usize = 1024;
+
 /// A stream of (cell, gene, value) that can be read again.
 pub trait Entries {
     /// Calls `each` with the cell of every entry.
@@ -47,7 +50,17 @@ pub fn visit(entries: &impl Entries, cells: usize, each: &mut dyn FnMut(Slab) ->
                 next[place] += 1;
             }
         })?;
-        each(Slab { first, offsets, genes, values })?;
+        // In parts, so that the band is not there a second time as cells.
+        for start in (0..last - first).step_by(PART) {
+            let rows = &offsets[start..=(start + PART).min(last - first)];
+            let part = rows[0]..rows[rows.len() - 1];
+            each(Slab {
+                first: first + start,
+                offsets: rows.iter().map(|offset| offset - rows[0]).collect(),
+                genes: genes[part.clone()].to_vec(),
+                values: values[part].to_vec(),
+            })?;
+        }
         first = last;
     }
     Ok(())

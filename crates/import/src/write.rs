@@ -9,8 +9,9 @@ use crate::text::files_below;
 use crate::zarr;
 use genil_base::files::{sha256, sha256_file};
 use genil_base::{Error, Result};
-use genil_data::{Annotation, Source, Store, StoreWriter};
+use genil_data::{Annotation, Manifest, Source, StoreWriter};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
@@ -33,20 +34,24 @@ pub fn check_target(options: &ImportOptions) -> Result<()> {
 
 /// Writes all files into the store.
 pub fn write(merged: Merged, options: &ImportOptions, progress: &dyn Fn(Progress<'_>)) -> Result<Summary> {
-    let sources = merged.files.par_iter().map(source).collect::<Result<Vec<_>>>()?;
     let begin = if options.replace { StoreWriter::replace } else { StoreWriter::create };
-    let mut writer = begin(&options.out, merged.genes, merged.panels, merged.columns, sources)?;
+    let mut writer = begin(&options.out, merged.genes, merged.panels, merged.columns)?;
     let total = merged.files.iter().map(|part| part.opened.index.len()).sum();
     let mut ids = Ids::default();
     let mut files = Vec::new();
-    for part in &merged.files {
-        let renamed = write_part(part, &mut writer, &mut ids, total, progress).map_err(|e| {
-            e.at_path(&part.opened.path).help("copy the file again: it cannot be read to its end")
-        })?;
-        files.push(file_summary(part, renamed));
-    }
-    let store = writer.finish()?;
-    Ok(summary(&store, files, merged.notes))
+    let sources = std::thread::scope(|scope| {
+        // The files are hashed while they are read.
+        let hashing = scope.spawn(|| merged.files.par_iter().map(source).collect::<Result<Vec<_>>>());
+        for part in &merged.files {
+            let renamed = write_part(part, &mut writer, &mut ids, total, progress).map_err(|e| {
+                e.at_path(&part.opened.path).help("copy the file again: it cannot be read to its end")
+            })?;
+            files.push(file_summary(part, renamed));
+        }
+        hashing.join().unwrap_or_else(|_| Err(Error::new("hashing stopped without a reason")))
+    })?;
+    let manifest = writer.close(sources)?;
+    Ok(summary(&options.out, manifest, files, merged.notes))
 }
 
 fn source(part: &Part) -> Result<Source> {
@@ -66,10 +71,10 @@ fn hash(path: &Path) -> Result<String> {
 }
 
 /// Writes the cells of one file; returns how many got another id.
-fn write_part(
-    part: &Part,
+fn write_part<'a>(
+    part: &'a Part,
     writer: &mut StoreWriter,
-    ids: &mut Ids,
+    ids: &mut Ids<'a>,
     total: usize,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<usize> {
@@ -104,19 +109,19 @@ fn annotation(values: Option<&Values>, row: usize) -> Annotation<'_> {
 
 /// The ids of the cells so far.
 #[derive(Default)]
-struct Ids(HashSet<String>);
+struct Ids<'a>(HashSet<Cow<'a, str>>);
 
-impl Ids {
+impl<'a> Ids<'a> {
     /// The id, with a number appended if it is taken, and whether one was.
-    fn unique(&mut self, id: &str) -> (String, bool) {
-        if self.0.insert(id.to_owned()) {
-            return (id.to_owned(), false);
+    fn unique(&mut self, id: &'a str) -> (Cow<'a, str>, bool) {
+        if self.0.insert(id.into()) {
+            return (id.into(), false);
         }
         let mut number = 1;
         loop {
             let other = format!("{id}-{number}");
-            if self.0.insert(other.clone()) {
-                return (other, true);
+            if self.0.insert(other.clone().into()) {
+                return (other.into(), true);
             }
             number += 1;
         }
@@ -149,20 +154,19 @@ fn file_summary(part: &Part, renamed_cells: usize) -> FileSummary {
     }
 }
 
-fn summary(store: &Store, files: Vec<FileSummary>, mut notes: Vec<String>) -> Summary {
-    let manifest = store.manifest();
+fn summary(store: &Path, manifest: Manifest, files: Vec<FileSummary>, mut notes: Vec<String>) -> Summary {
     if !manifest.whole_numbers {
         notes.push("not all values are whole numbers: these are not raw counts".into());
     }
     Summary {
-        store: store.path().to_owned(),
-        fingerprint: store.fingerprint().to_owned(),
+        store: store.to_owned(),
+        fingerprint: manifest.fingerprint(),
         cells: manifest.cells,
         genes: manifest.genes,
         values: manifest.values,
         whole_numbers: manifest.whole_numbers,
-        panels: manifest.panels.clone(),
-        columns: store.columns().to_vec(),
+        panels: manifest.panels,
+        columns: manifest.columns.into_iter().map(|column| column.name).collect(),
         files,
         notes,
     }

@@ -5,9 +5,17 @@
 mod common;
 
 use common::{import_one, unpack};
-use genil_import::write_embedding;
+use genil_base::Result;
+use genil_import::EmbeddedCopy;
 use hdf5_pure::File;
 use std::fs;
+use std::path::Path;
+
+fn write_embedding(input: &Path, out: &Path, key: &str, rows: &[f32], d: usize) -> Result<()> {
+    let mut copy = EmbeddedCopy::begin(input, out, key, d)?;
+    rows.chunks(7).try_for_each(|rows| copy.push(rows))?;
+    copy.finish()
+}
 
 #[test]
 fn a_copy_has_the_embedding_and_the_same_cells() {

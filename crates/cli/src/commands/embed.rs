@@ -3,7 +3,7 @@
 use crate::args::EmbedArgs;
 use crate::output::Output;
 use genil_base::{Error, Result};
-use genil_import::{CellFile, VectorTable, check_embedding, write_embedding};
+use genil_import::{CellFile, EmbeddedCopy, VectorTable};
 use genil_learn::Frozen;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,12 @@ fn check_target(path: &Path, args: &EmbedArgs) -> Result<()> {
         .help("choose another name, or write over it with --replace"))
 }
 
+/// Where embeddings of cells go, one after the other.
+enum Target {
+    Table(VectorTable),
+    Copy(EmbeddedCopy),
+}
+
 fn embed_cells(
     model: &mut Frozen,
     path: &Path,
@@ -75,20 +81,16 @@ fn embed_cells(
     args: &EmbedArgs,
     output: &Output,
 ) -> Result<Cells> {
-    if !VectorTable::is_table(out) {
-        check_embedding(path, out, &args.key)?;
-    }
     let file = CellFile::open(path, args.layer.as_deref())?;
     let tokens = model.tokens(file.genes()).map_err(|e| e.at_path(path))?;
     let width = model.width();
-    // A table takes the rows one after the other; an .h5ad file takes them all at its end.
-    let mut table = match VectorTable::is_table(out) {
-        true => Some(VectorTable::create(out, &["cell_id"], width)?),
-        false => None,
+    let mut target = match VectorTable::is_table(out) {
+        true => Target::Table(VectorTable::create(out, &["cell_id"], width)?),
+        false => Target::Copy(EmbeddedCopy::begin(path, out, &args.key, width)?),
     };
     let progress = output.progress();
     progress.begin("embed", "cells", file.cells() as u64);
-    let (mut rows, mut waiting, mut first, mut without_genes) = (Vec::new(), Vec::new(), 0, 0);
+    let (mut waiting, mut first, mut without_genes) = (Vec::new(), 0, 0);
     file.visit(&mut |row, cell| {
         let drawn = model.draw(row, cell, &tokens);
         without_genes += usize::from(drawn.tokens.is_empty());
@@ -97,13 +99,13 @@ fn embed_cells(
             return Ok(());
         }
         let embedded = model.embed(&waiting)?;
-        match &mut table {
-            Some(table) => {
+        match &mut target {
+            Target::Table(table) => {
                 for (place, numbers) in embedded.chunks_exact(width).enumerate() {
                     table.push(&[file.id(first + place)], numbers)?;
                 }
             }
-            None => rows.extend(embedded),
+            Target::Copy(copy) => copy.push(&embedded)?,
         }
         progress.advance(waiting.len() as u64, "");
         waiting.clear();
@@ -111,9 +113,9 @@ fn embed_cells(
         Ok(())
     })?;
     progress.end();
-    match table {
-        Some(table) => table.finish()?,
-        None => write_embedding(path, out, &args.key, &rows, width)?,
+    match target {
+        Target::Table(table) => table.finish()?,
+        Target::Copy(copy) => copy.finish()?,
     }
     Ok(Cells {
         out: out.to_owned(),

@@ -119,7 +119,7 @@ impl Manifest {
     }
 
     /// SHA-256 over the names and hashes of the files: the same for the same content.
-    pub(crate) fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self) -> String {
         let mut files: Vec<_> = self.files.iter().collect();
         files.sort_by(|a, b| a.name.cmp(&b.name));
         let lines: String = files.iter().map(|f| format!("{} {}\n", f.sha256, f.name)).collect();

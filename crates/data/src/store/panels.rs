@@ -81,6 +81,12 @@ impl Panels {
         self.names.len()
     }
 
+    /// Whether a panel measures all of these genes, which exist.
+    pub fn measure(&self, panel: u16, genes: &[u32]) -> bool {
+        let measured = &self.measured[usize::from(panel)];
+        genes.iter().all(|&gene| measured[gene as usize])
+    }
+
     #[inline]
     pub fn measured(&self, panel: u16, gene: u32) -> bool {
         self.measured[usize::from(panel)][gene as usize]

@@ -114,7 +114,7 @@ impl Batch {
 }
 
 /// Whether ids ascend below `genes` and values are finite and > 0.
-fn is_sound(cell: Cell<'_>, genes: usize) -> bool {
+pub(super) fn is_sound(cell: Cell<'_>, genes: usize) -> bool {
     // Sums instead of early exits: these loops run over the whole store and so must vectorise.
     let ascending = cell.genes.windows(2).map(|pair| usize::from(pair[0] >= pair[1])).sum::<usize>() == 0;
     let positive =

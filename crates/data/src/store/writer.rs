@@ -1,33 +1,31 @@
 //! Writing a store, cell by cell, into a temporary neighbour that is renamed when whole.
 
+use super::files::CellFiles;
 use super::manifest::{ColumnEntry, FileEntry, MANIFEST, Manifest, Source};
 use super::panels::{PANELS, Panel, Panels};
 use super::pending::Pending;
-use super::shard::{RESERVED, schema};
+use super::shard::{RESERVED, is_sound, schema};
 use super::{GENES, Store};
-use crate::cells::{Annotation, ColumnKind};
+use crate::cells::{Annotation, Cell, ColumnKind};
 use crate::genes::{Gene, GeneVocab};
-use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
 use genil_base::files::{sha256_file, write_whole};
 use genil_base::{Error, FolderInTheMaking, Result};
-use rayon::prelude::*;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A record batch is closed when it has this many cells …
 const BATCH_CELLS: usize = 8192;
 /// … or this many values (32 MiB with their gene ids), which bounds the writer's memory.
 const BATCH_VALUES: usize = 1 << 22;
-/// A file of cells is closed after this many values (1 GiB with their gene ids).
-const SHARD_VALUES: u64 = 1 << 27;
 
 /// Writes a store. Nothing is seen at its path before [`finish`](Self::finish); a writer that is
 /// dropped removes what it wrote.
 pub struct StoreWriter {
     path: PathBuf,
     replace: bool,
+    // Before the folder: it stops before the folder is removed.
+    files: CellFiles,
     folder: FolderInTheMaking,
     genes: GeneVocab,
     detected: Vec<u64>,
@@ -35,13 +33,6 @@ pub struct StoreWriter {
     schema: SchemaRef,
     manifest: Manifest,
     batch: Pending,
-    shard: Option<Shard>,
-    shards: usize,
-}
-
-struct Shard {
-    file: FileWriter<BufWriter<File>>,
-    values: u64,
 }
 
 impl StoreWriter {
@@ -56,10 +47,9 @@ impl StoreWriter {
         genes: Vec<Gene>,
         panels: Vec<Panel>,
         columns: Vec<(String, ColumnKind)>,
-        sources: Vec<Source>,
     ) -> Result<Self> {
         refuse_existing(path)?;
-        Self::begin(path, false, genes, panels, columns, sources)
+        Self::begin(path, false, genes, panels, columns)
     }
 
     /// Like [`create`](Self::create), but a store at `path` is replaced when the new one is whole.
@@ -71,7 +61,6 @@ impl StoreWriter {
         genes: Vec<Gene>,
         panels: Vec<Panel>,
         columns: Vec<(String, ColumnKind)>,
-        sources: Vec<Source>,
     ) -> Result<Self> {
         if fs::symlink_metadata(path).is_ok() && !path.join(MANIFEST).is_file() {
             return Err(Error::new(format!(
@@ -80,7 +69,7 @@ impl StoreWriter {
             ))
             .help("choose another name"));
         }
-        Self::begin(path, true, genes, panels, columns, sources)
+        Self::begin(path, true, genes, panels, columns)
     }
 
     fn begin(
@@ -89,7 +78,6 @@ impl StoreWriter {
         genes: Vec<Gene>,
         panels: Vec<Panel>,
         columns: Vec<(String, ColumnKind)>,
-        sources: Vec<Source>,
     ) -> Result<Self> {
         let genes = GeneVocab::new(genes)?;
         let panels = Panels::new(panels, genes.len())?;
@@ -99,24 +87,23 @@ impl StoreWriter {
         if !replace {
             refuse_existing(path)?;
         }
+        let schema = schema(&columns);
         Ok(Self {
             path: path.to_owned(),
             replace,
+            files: CellFiles::begin(folder.path().to_owned(), schema.clone()),
             folder,
             detected: vec![0; genes.len()],
-            schema: schema(&columns),
+            schema,
             batch: Pending::new(&columns),
             manifest: Manifest {
                 genes: genes.len(),
                 panels: panels.names().to_vec(),
                 columns,
-                sources,
                 ..Manifest::empty()
             },
             genes,
             panels,
-            shard: None,
-            shards: 0,
         })
     }
 
@@ -141,7 +128,7 @@ impl StoreWriter {
         for &gene in genes {
             self.detected[gene as usize] += 1;
         }
-        self.manifest.whole_numbers &= values.iter().all(|value| value.fract() == 0.0);
+        self.manifest.whole_numbers &= values.iter().map(|&v| usize::from(!is_whole(v))).sum::<usize>() == 0;
         self.manifest.cells += 1;
         self.manifest.values += genes.len() as u64;
         self.batch.push(cell_id, panel, genes, values);
@@ -163,57 +150,41 @@ impl StoreWriter {
         if usize::from(panel) >= self.panels.len() {
             return Err(Error::new(format!("panel {panel} does not exist: there are {}", self.panels.len())));
         }
+        let sound = is_sound(Cell { genes, values }, self.genes.len());
+        match sound && self.panels.measure(panel, genes) {
+            true => Ok(()),
+            false => Err(self.what_is_wrong(panel, genes, values)),
+        }
+    }
+
+    /// The error of a cell that is not sound, or has a gene that was not measured.
+    fn what_is_wrong(&self, panel: u16, genes: &[u32], values: &[f32]) -> Error {
         if let Some(pair) = genes.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(Error::new(format!("gene {} does not come before gene {}", pair[0], pair[1])));
+            return Error::new(format!("gene {} does not come before gene {}", pair[0], pair[1]));
         }
         if let Some(&last) = genes.last().filter(|&&last| last as usize >= self.genes.len()) {
-            return Err(Error::new(format!("gene {last} does not exist: there are {}", self.genes.len())));
+            return Error::new(format!("gene {last} does not exist: there are {}", self.genes.len()));
         }
         for (&gene, &value) in genes.iter().zip(values) {
+            let symbol = self.genes.symbol(gene);
             if !(value > 0.0 && value.is_finite()) {
-                let symbol = self.genes.symbol(gene);
-                return Err(Error::new(format!(
-                    "the value {value} of gene '{symbol}' is not finite and > 0"
-                )));
+                return Error::new(format!("the value {value} of gene '{symbol}' is not finite and > 0"));
             }
             if !self.panels.measured(panel, gene) {
-                let (symbol, name) = (self.genes.symbol(gene), &self.panels.names()[usize::from(panel)]);
+                let name = &self.panels.names()[usize::from(panel)];
                 let what = format!("gene '{symbol}' has a value, but was not measured in panel '{name}'");
-                return Err(Error::new(what).help("mend the table of measured genes"));
+                return Error::new(what).help("mend the table of measured genes");
             }
         }
-        Ok(())
+        Error::new("the cell is not sound")
     }
 
     fn write_batch(&mut self) -> Result<()> {
         if self.batch.cells() == 0 {
             return Ok(());
         }
-        let folder = self.folder.path();
         let record = self.batch.take(&self.schema)?;
-        let shard = match &mut self.shard {
-            Some(shard) => shard,
-            None => {
-                let path = folder.join(shard_name(self.shards));
-                let file = File::create(&path).map_err(|e| Error::io("create", &path, &e))?;
-                let file = FileWriter::try_new_buffered(file, &self.schema).map_err(|e| arrow(&e, folder))?;
-                self.shards += 1;
-                self.shard.insert(Shard { file, values: 0 })
-            }
-        };
-        shard.file.write(&record).map_err(|e| arrow(&e, folder))?;
-        shard.values += record.column(2).to_data().child_data()[0].len() as u64;
-        if shard.values >= SHARD_VALUES { self.close_shard() } else { Ok(()) }
-    }
-
-    fn close_shard(&mut self) -> Result<()> {
-        let Some(shard) = self.shard.take() else { return Ok(()) };
-        let folder = self.folder.path();
-        let mut buffered = shard.file.into_inner().map_err(|e| arrow(&e, folder))?;
-        buffered
-            .flush()
-            .and_then(|()| buffered.get_ref().sync_all())
-            .map_err(|e| Error::io("write", folder, &e))
+        self.files.push(record)
     }
 
     /// Writes what is left, the genes, the panels and the manifest, moves the folder to its path
@@ -221,27 +192,44 @@ impl StoreWriter {
     ///
     /// # Errors
     /// When the disk is full, or when something has come to exist at the path since.
-    pub fn finish(mut self) -> Result<Store> {
+    pub fn finish(self) -> Result<Store> {
+        let path = self.path.clone();
+        self.close(Vec::new())?;
+        Store::open(&path)
+    }
+
+    /// As [`finish`](Self::finish), for cells that came from these files; the store is not opened, which would read
+    /// all of it again.
+    ///
+    /// # Errors
+    /// As for `finish`.
+    pub fn close(mut self, sources: Vec<Source>) -> Result<Manifest> {
         self.write_batch()?;
-        self.close_shard()?;
+        self.manifest.files = self.files.finish()?;
         let folder = self.folder.path().to_owned();
         let damaged = |e: csv::Error| Error::new(format!("cannot write a table: {e}")).at_path(&folder);
         write_whole(&folder.join(GENES), |out| {
             super::write_genes(&self.genes, &self.detected, out).map_err(damaged)
         })?;
         write_whole(&folder.join(PANELS), |out| self.panels.write(&self.genes, out).map_err(damaged))?;
-
-        let names: Vec<String> =
-            (0..self.shards).map(shard_name).chain([GENES.to_owned(), PANELS.to_owned()]).collect();
-        self.manifest.files =
-            names.into_par_iter().map(|name| entry(&folder, name)).collect::<Result<_>>()?;
+        for name in [GENES, PANELS] {
+            self.manifest.files.push(entry(&folder, name)?);
+        }
+        self.manifest.sources = sources;
         write_whole(&folder.join(MANIFEST), |out| {
             serde_json::to_writer_pretty(&mut *out, &self.manifest)
                 .map_err(|e| Error::new(format!("cannot write {MANIFEST}: {e}")).at_path(&folder))
         })?;
         self.folder.finish(self.replace)?;
-        Store::open(&self.path)
+        Ok(self.manifest)
     }
+}
+
+/// Whether a value > 0 is a whole number, in a form that vectorises: from 2²³ on an `f32` has no fraction, and below it
+/// the sum with 2²³ has none.
+fn is_whole(value: f32) -> bool {
+    const NO_FRACTION: f32 = (1u32 << 23) as f32;
+    (value >= NO_FRACTION) | ((value + NO_FRACTION) - NO_FRACTION == value)
 }
 
 fn refuse_existing(path: &Path) -> Result<()> {
@@ -268,18 +256,8 @@ fn entries(columns: Vec<(String, ColumnKind)>) -> Result<Vec<ColumnEntry>> {
     Ok(entries)
 }
 
-fn shard_name(number: usize) -> String {
-    format!("cells-{number:05}.arrow")
-}
-
-fn entry(folder: &Path, name: String) -> Result<FileEntry> {
-    let path = folder.join(&name);
+fn entry(folder: &Path, name: &str) -> Result<FileEntry> {
+    let path = folder.join(name);
     let bytes = fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?.len();
-    Ok(FileEntry { sha256: sha256_file(&path)?, bytes, name })
-}
-
-fn arrow(error: &arrow_schema::ArrowError, folder: &Path) -> Error {
-    Error::new(format!("cannot write cells: {error}"))
-        .at_path(folder)
-        .help("check that the disk has room and may be written")
+    Ok(FileEntry { sha256: sha256_file(&path)?, bytes, name: name.to_owned() })
 }
