@@ -13,7 +13,9 @@ export RAYON_NUM_THREADS=1
 seeds=$(mktemp -d)
 trap 'rm -rf "$seeds"' EXIT
 mkdir "$seeds/h5ad" "$seeds/tenx"
-for file in ../crates/import/tests/data/*.h5ad.gz; do gzip -dc "$file" >"$seeds/h5ad/$(basename "$file" .gz)"; done
+for file in ../crates/import/tests/data/*.h5ad.gz ../crates/import/tests/data/*.loom.gz; do
+    gzip -dc "$file" >"$seeds/h5ad/$(basename "$file" .gz)"
+done
 for file in ../crates/import/tests/data/*.h5.gz; do gzip -dc "$file" >"$seeds/tenx/$(basename "$file" .gz)"; done
 failed=0
 for target; do

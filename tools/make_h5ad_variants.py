@@ -155,6 +155,31 @@ def tenx(path: Path, version: int) -> None:
             features.create_dataset(name, data=text(values))
 
 
+def loom(path: Path, layer: str | None) -> None:
+    """As loompy lays it out: genes × cells, dense, in chunks; with a layer, `matrix` is no counts."""
+    table = obs()
+    with h5py.File(path, "w") as file:
+        how = dict(chunks=(4, 5), compression="gzip", maxshape=(None, None))
+        file.attrs["LOOM_SPEC_VERSION"] = "3.0.0"
+        counts = COUNTS.T.astype("float32")
+        file.create_dataset("matrix", data=np.log1p(counts) if layer else counts, **how)
+        layers = file.create_group("layers")
+        if layer:
+            layers.create_dataset(layer, data=counts.astype("uint16"), **how)
+        genes, cells = file.create_group("row_attrs"), file.create_group("col_attrs")
+        for name in ("row_graphs", "col_graphs"):
+            file.create_group(name)
+        text = h5py.string_dtype()
+        genes.create_dataset("Gene", data=np.array(SYMBOLS, dtype=object), dtype=text)
+        genes.create_dataset("Accession", data=np.array(ENSEMBL, dtype="S"))
+        cells.create_dataset("CellID", data=np.array(NAMES, dtype=object), dtype=text)
+        for name in ("text", "donor"):
+            cells.create_dataset(name, data=np.array(table[name].tolist(), dtype=object), dtype=text)
+        for name in ("score", "n"):
+            cells.create_dataset(name, data=table[name].to_numpy())
+        cells.create_dataset("embedding", data=np.zeros((CELLS, 2), dtype="float32"))
+
+
 def mtx(folder: Path, version: int) -> None:
     folder.mkdir(exist_ok=True)
     ending, opener = (".gz", gzip.open) if version == 3 else ("", open)
@@ -226,6 +251,10 @@ def main(folder: Path) -> None:
         for version in (2, 3):
             path = Path(scratch) / f"tenx_v{version}.h5"
             tenx(path, version)
+            pack(path, folder)
+        for name, layer in [("loom", None), ("loom_layer", "counts")]:
+            path = Path(scratch) / f"{name}.loom"
+            loom(path, layer)
             pack(path, folder)
     for version in (2, 3):
         mtx(folder / f"mtx_v{version}", version)

@@ -102,14 +102,14 @@ Examples:
 --measured TABLE:COLUMN tells which genes were measured for which cells: a table of genes × groups with 0 and 1,
 and the annotation column that names each cell's group. Without it a file's genes are measured for all its cells.")]
 pub struct ImportArgs {
-    /// .h5ad files, 10x .h5 files or matrix folders, .parquet, text tables, or bags of words: folders of .txt,
+    /// .h5ad, .zarr, .loom, 10x .h5 files or matrix folders, .parquet, text tables, or bags of words: folders of .txt,
     /// docword.NAME.txt, .svmlight; docs/formats.md has them all.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The store to write.
     #[arg(long, value_name = "STORE")]
     pub out: PathBuf,
-    /// Take the counts from this layer of an .h5ad file (`raw` for raw/X) [default: where whole numbers are].
+    /// Take the counts from this layer of an AnnData or loom file (`raw` for raw/X) [default: where whole numbers are].
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,
     /// Which genes were measured for which cells.
@@ -327,7 +327,7 @@ pub struct EmbedArgs {
     /// The name of the embedding in obsm.
     #[arg(long, value_name = "KEY", default_value = "X_genil")]
     pub key: String,
-    /// Take the counts from this layer of an .h5ad file (`raw` for raw/X) [default: where whole numbers are].
+    /// Take the counts from this layer of an AnnData or loom file (`raw` for raw/X) [default: where whole numbers are].
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,
     /// Write the embeddings of the model's genes to this table (.csv, .parquet).

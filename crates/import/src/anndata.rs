@@ -1,7 +1,7 @@
 //! AnnData files: which of their matrices has the counts, whose tables belong to it.
 
 use crate::frame::Frame;
-use crate::hdf5::Hdf5;
+use crate::hierarchy::Hierarchy;
 use crate::matrix::{self, Matrix};
 use crate::names;
 use crate::opened::Opened;
@@ -29,7 +29,7 @@ impl Counts {
 }
 
 /// Reads everything but the values of the file at `path`.
-pub fn open(file: &Hdf5, path: &Path, counts: &Counts) -> Result<Opened> {
+pub fn open(file: &dyn Hierarchy, path: &Path, counts: &Counts) -> Result<Opened> {
     if !file.has("obs") || !file.has("var") {
         let found = file.names("/").unwrap_or_default().join(", ");
         return Err(Error::new("the file is neither AnnData (no 'obs' and 'var') nor 10x")
@@ -74,7 +74,7 @@ struct Chosen {
 /// Where the values are taken from: what was asked for, or the first of X, layers/counts and raw/X
 /// that holds whole numbers, or else X as it is.
 fn choose(
-    file: &Hdf5,
+    file: &dyn Hierarchy,
     counts: &Counts,
     cells: usize,
     genes: usize,
@@ -129,7 +129,7 @@ fn choose(
 }
 
 /// The matrices of a file.
-fn matrices(file: &Hdf5, layers: &[String]) -> Vec<String> {
+fn matrices(file: &dyn Hierarchy, layers: &[String]) -> Vec<String> {
     let fixed = ["X", RAW].into_iter().filter(|place| file.has(place)).map(Into::into);
     fixed.chain(layers.iter().map(|name| format!("layers/{name}"))).collect()
 }

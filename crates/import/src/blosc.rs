@@ -13,10 +13,19 @@ const SHORTEST: usize = 128;
 
 /// What the header says.
 struct Header {
+    version: u8,
     flags: u8,
     width: usize,
     bytes: usize,
     block: usize,
+}
+
+impl Header {
+    /// Up to version 2 of the format, bits were shuffled only in blocks of a multiple of 8 elements; later, in as
+    /// many elements of any block as are such a multiple.
+    fn shuffles_bits(&self, block: usize) -> bool {
+        self.version > 2 || (block / self.width).is_multiple_of(8)
+    }
 }
 
 /// Unpacks a buffer of at most `most` bytes.
@@ -27,6 +36,7 @@ pub fn unpack(packed: &[u8], most: usize) -> Unpacked {
         Ok::<_, String>(u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize)
     };
     let header = Header {
+        version: *packed.first().ok_or_else(cut)?,
         flags: *packed.get(2).ok_or_else(cut)?,
         width: usize::from(*packed.get(3).ok_or_else(cut)?).max(1),
         bytes: number(4)?,
@@ -41,19 +51,26 @@ pub fn unpack(packed: &[u8], most: usize) -> Unpacked {
     if header.block == 0 && header.bytes > 0 {
         return Err("blocks of 0 bytes".into());
     }
-    let mut all = Vec::with_capacity(header.bytes);
+    let mut all = Vec::with_capacity(room(header.bytes, packed));
     for number_of in 0..header.bytes.div_ceil(header.block.max(1)) {
         let start = number(HEADER + 4 * number_of)?;
         let length = header.block.min(header.bytes - all.len());
         let block = unpack_block(packed.get(start..).ok_or_else(cut)?, &header, length)?;
         let block = match () {
             () if header.flags & 1 != 0 => unshuffle(&block, header.width),
-            () if header.flags & 4 != 0 => unshuffle_bits(&block, header.width),
+            () if header.flags & 4 != 0 && header.shuffles_bits(length) => {
+                unshuffle_bits(&block, header.width)
+            }
             () => block,
         };
         all.extend(block);
     }
     Ok(all)
+}
+
+/// Room for what a header claims, but no more than what is packed can honestly hold: the rest is made when it comes.
+fn room(claimed: usize, packed: &[u8]) -> usize {
+    claimed.min(packed.len().saturating_mul(256))
 }
 
 fn unpack_block(packed: &[u8], header: &Header, length: usize) -> Unpacked {
@@ -64,7 +81,7 @@ fn unpack_block(packed: &[u8], header: &Header, length: usize) -> Unpacked {
         && header.block / header.width >= SHORTEST;
     let streams = if split { header.width } else { 1 };
     let each = length / streams;
-    let (mut rest, mut block) = (packed, Vec::with_capacity(length));
+    let (mut rest, mut block) = (packed, Vec::with_capacity(room(length, packed)));
     for _ in 0..streams {
         let (size, after) = rest.split_first_chunk::<4>().ok_or("a stream is cut short")?;
         let size = u32::from_le_bytes(*size) as usize;
@@ -74,7 +91,7 @@ fn unpack_block(packed: &[u8], header: &Header, length: usize) -> Unpacked {
         match (size == each, header.flags >> 5) {
             (true, _) => block.extend_from_slice(stream),
             (false, 0) => block.extend(unpack_blosclz(stream, each)?),
-            (false, 1) => block.extend(lz4_flex::block::decompress(stream, each).map_err(|e| e.to_string())?),
+            (false, 1) => block.extend(unpack_lz4_block(stream, each)?),
             (false, 3) => {
                 let mut zlib = ZlibDecoder::new(stream).take(each as u64);
                 zlib.read_to_end(&mut block).map_err(|e| e.to_string())?;
@@ -87,6 +104,15 @@ fn unpack_block(packed: &[u8], header: &Header, length: usize) -> Unpacked {
         }
     }
     Ok(block)
+}
+
+/// Unpacks a block of LZ4 to at most `size` bytes.
+pub fn unpack_lz4_block(packed: &[u8], size: usize) -> Unpacked {
+    // A byte of LZ4 stands for at most 255: a claim beyond that must not cost memory.
+    if size / 256 > packed.len() {
+        return Err("it claims too many bytes".into());
+    }
+    lz4_flex::block::decompress(packed, size).map_err(|e| e.to_string())
 }
 
 /// From all first bytes, all second bytes … to elements of `width` bytes; what is left over stays.
@@ -119,7 +145,7 @@ fn unshuffle_bits(bytes: &[u8], width: usize) -> Vec<u8> {
 /// BloscLZ, which packs as FastLZ does: runs of literals, and matches up to 8191 (or 65536 + 8191) bytes back.
 fn unpack_blosclz(packed: &[u8], length: usize) -> Unpacked {
     const FAR: usize = 8191;
-    let mut all: Vec<u8> = Vec::with_capacity(length);
+    let mut all: Vec<u8> = Vec::with_capacity(room(length, packed));
     let mut bytes = packed.iter().map(|&byte| usize::from(byte));
     let cut = || "a stream is cut short".to_owned();
     let mut control = bytes.next().ok_or_else(cut)? & 31;

@@ -1,4 +1,4 @@
-//! The bytes of HDF5's elements as numbers and texts, where the library gives only bytes.
+//! Bytes as numbers and texts: those of HDF5 where its library gives only bytes, and those of Zarr.
 
 use crate::filters::read_at;
 use hdf5_pure::{Datatype, DatatypeByteOrder};
@@ -51,35 +51,85 @@ impl Number for u32 {
     }
 }
 
+/// How a number lies on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Bytes of an element.
+    pub size: usize,
+    /// Whether its first byte is its highest.
+    pub big_endian: bool,
+    /// What its bits are.
+    pub bits: Bits,
+}
+
+/// What the bits of a number are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    /// A whole number, maybe below 0.
+    Signed,
+    /// A whole number.
+    Unsigned,
+    /// As IEEE 754 has it.
+    Float,
+}
+
+impl Form {
+    fn of(datatype: &Datatype) -> Result<Self, String> {
+        let (size, order, bits) = match datatype {
+            Datatype::FixedPoint { size, byte_order, layout } if layout.signed => {
+                (*size, byte_order, Bits::Signed)
+            }
+            Datatype::FixedPoint { size, byte_order, .. } => (*size, byte_order, Bits::Unsigned),
+            Datatype::FloatingPoint { size, byte_order, .. } => (*size, byte_order, Bits::Float),
+            Datatype::Enumeration { size: 1, .. } => (1, &DatatypeByteOrder::LittleEndian, Bits::Unsigned),
+            _ => return Err("its elements are no numbers".into()),
+        };
+        match order {
+            DatatypeByteOrder::Vax => Err("numbers of a VAX are not supported".into()),
+            order => {
+                Ok(Self { size: size as usize, big_endian: *order == DatatypeByteOrder::BigEndian, bits })
+            }
+        }
+    }
+
+    /// The numbers that bytes are.
+    pub fn numbers<T: Number>(self, bytes: &[u8]) -> Result<Vec<T>, String> {
+        let big = self.big_endian;
+        Ok(match (self.bits, self.size) {
+            (Bits::Float, 4) => each(bytes, big, |n| T::real(f32::from_le_bytes(n).into())),
+            (Bits::Float, 8) => each(bytes, big, |n| T::real(f64::from_le_bytes(n))),
+            (Bits::Signed, 1) => each(bytes, big, |n| T::whole(i8::from_le_bytes(n).into())),
+            (Bits::Signed, 2) => each(bytes, big, |n| T::whole(i16::from_le_bytes(n).into())),
+            (Bits::Signed, 4) => each(bytes, big, |n| T::whole(i32::from_le_bytes(n).into())),
+            (Bits::Signed, 8) => each(bytes, big, |n| T::whole(i64::from_le_bytes(n))),
+            (Bits::Unsigned, 1) => each(bytes, big, |n| T::whole(u8::from_le_bytes(n).into())),
+            (Bits::Unsigned, 2) => each(bytes, big, |n| T::whole(u16::from_le_bytes(n).into())),
+            (Bits::Unsigned, 4) => each(bytes, big, |n| T::whole(u32::from_le_bytes(n).into())),
+            (Bits::Unsigned, 8) => {
+                each(bytes, big, |n| T::whole(u64::from_le_bytes(n).try_into().unwrap_or(i64::MAX)))
+            }
+            _ => return Err(format!("numbers of {} bytes are not supported", self.size)),
+        })
+    }
+}
+
+/// Makes a number of each `N` bytes, their lowest first.
+fn each<T, const N: usize>(bytes: &[u8], big_endian: bool, number: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let elements = bytes.as_chunks::<N>().0.iter().copied();
+    match big_endian {
+        false => elements.map(number).collect(),
+        true => elements
+            .map(|mut element| {
+                element.reverse();
+                number(element)
+            })
+            .collect(),
+    }
+}
+
 /// Numbers of any width and byte order.
 pub fn numbers<T: Number>(bytes: &[u8], of: &Datatype) -> Result<Vec<T>, String> {
-    let (size, order, signed) = match of {
-        Datatype::FixedPoint { size, byte_order, layout } => {
-            (*size as usize, byte_order, Some(layout.signed))
-        }
-        Datatype::FloatingPoint { size, byte_order, .. } => (*size as usize, byte_order, None),
-        Datatype::Enumeration { size: 1, .. } => (1, &DatatypeByteOrder::LittleEndian, Some(false)),
-        _ => return Err("its elements are no numbers".into()),
-    };
-    let number = |element: &[u8]| {
-        let mut wide = [0; 8];
-        wide[..size].copy_from_slice(element);
-        if *order == DatatypeByteOrder::BigEndian {
-            wide[..size].reverse();
-        }
-        let bits = u64::from_le_bytes(wide);
-        match (signed, size) {
-            (None, 4) => T::real(f32::from_bits(bits as u32).into()),
-            (None, _) => T::real(f64::from_bits(bits)),
-            (Some(true), _) => T::whole((bits as i64) << (64 - 8 * size) >> (64 - 8 * size)),
-            (Some(false), _) => T::whole(i64::try_from(bits).unwrap_or(i64::MAX)),
-        }
-    };
-    let sound = matches!((signed, size), (None, 4 | 8) | (Some(_), 1..=8));
-    if !sound || *order == DatatypeByteOrder::Vax {
-        return Err(format!("numbers of {size} bytes are not supported"));
-    }
-    Ok(bytes.chunks_exact(size).map(number).collect())
+    Form::of(of)?.numbers(bytes)
 }
 
 /// Texts of fixed length, or of variable length in the heaps of the file.

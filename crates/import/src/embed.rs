@@ -3,6 +3,8 @@
 use crate::beside::Beside;
 use crate::frame::Frame;
 use crate::hdf5::Hdf5;
+use crate::hierarchy::Hierarchy;
+use crate::zarr;
 use genil_base::{Error, Result};
 use hdf5_pure::{AttrValue, DatasetBuilder, File};
 use std::path::Path;
@@ -43,6 +45,14 @@ pub fn check_embedding(input: &Path, out: &Path, key: &str) -> Result<usize> {
         |a: &Path, b: &Path| a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b);
     if same(input, out) {
         return Err(Error::new("the output is the input").at_path(out).help("name another file"));
+    }
+    if zarr::is_zarr(input) || out.extension().is_some_and(|ending| ending == "zarr") {
+        return Err(Error::new("an embedding cannot be added to a Zarr folder")
+            .at_path(if zarr::is_zarr(input) { input } else { out })
+            .help(
+                "write the embeddings to a table, --out cells.parquet or cells.csv; or make one file of the folder first: \
+                 anndata.read_zarr(path).write_h5ad('cells.h5ad')",
+            ));
     }
     if input.is_dir() {
         return Err(Error::new("a folder cannot have an embedding added")

@@ -1,10 +1,9 @@
 //! The tables `obs` and `var` of an AnnData file: an index and columns of many encodings.
 //! A column that cannot be read is set aside with its reason; only the index is needed.
 
-use crate::hdf5::{Hdf5, Kind, text};
+use crate::hierarchy::{Attribute, Hierarchy, Kind};
 use crate::summary::Skipped;
 use genil_base::{Error, Result};
-use hdf5_pure::AttrValue;
 
 /// A table: one row a cell or a gene.
 pub struct Frame {
@@ -80,7 +79,7 @@ impl Values {
 
 impl Frame {
     /// Reads the table at `place`: `obs`, `var` or `raw/var`.
-    pub fn read(file: &Hdf5, place: &str) -> Result<Self> {
+    pub fn read(file: &dyn Hierarchy, place: &str) -> Result<Self> {
         if !file.has_group(place) {
             let what = if file.has(place) {
                 "is a table of the layout before anndata 0.7, which is not supported"
@@ -90,20 +89,35 @@ impl Frame {
             return Err(Error::new(format!("'{place}' {what}"))
                 .help("open the file with a current anndata and write it again: adata.write_h5ad(...)"));
         }
-        let attributes = file.attributes(place);
-        let index_name = text(attributes.get("_index")).unwrap_or_else(|| "_index".into());
+        let index_name = file.text(place, "_index").unwrap_or_else(|| "_index".into());
         let index = read_index(file, &format!("{place}/{index_name}")).map_err(|e| {
             e.help(format!(
                 "'{place}' needs the names of its rows; write the file again with a current anndata"
             ))
         })?;
-        let order = attributes.get("column-order").and_then(AttrValue::as_strings).map(<[String]>::to_vec);
-        let names = match order {
-            Some(names) => names,
-            None => {
-                file.names(place)?.into_iter().filter(|n| *n != index_name && n != "__categories").collect()
-            }
+        let names = match file.attribute(place, "column-order") {
+            Some(Attribute::Texts(names)) => names,
+            _ => file.names(place)?.into_iter().filter(|n| *n != index_name && n != "__categories").collect(),
         };
+        Ok(Self::with_columns(file, place, index, names))
+    }
+
+    /// Reads the group at `place` whose arrays, of `rows` entries each, are the columns of a table: the first of
+    /// `names` that is there has the names of the rows.
+    pub fn of_attributes(file: &dyn Hierarchy, place: &str, names: &[&str], rows: usize) -> Result<Self> {
+        let mut columns = file.names(place)?;
+        let Some(name) = names.iter().find_map(|name| columns.iter().position(|found| found == name)) else {
+            return Err(Error::new(format!("'{place}' has no names: none of {}", names.join(", ")))
+                .help(format!("it has: {}", columns.join(", "))));
+        };
+        let index = read_index(file, &format!("{place}/{}", columns.remove(name)))?;
+        match index.len() == rows {
+            true => Ok(Self::with_columns(file, place, index, columns)),
+            false => Err(Error::new(format!("'{place}' has {} names for {rows} rows", index.len()))),
+        }
+    }
+
+    fn with_columns(file: &dyn Hierarchy, place: &str, index: Vec<String>, names: Vec<String>) -> Self {
         let mut frame = Self { index, columns: Vec::new(), skipped: Vec::new() };
         for name in names {
             match read_values(file, place, &name, frame.index.len()) {
@@ -111,11 +125,11 @@ impl Frame {
                 Err(error) => frame.skipped.push(Skipped { name, reason: error.what().to_owned() }),
             }
         }
-        Ok(frame)
+        frame
     }
 }
 
-fn read_index(file: &Hdf5, place: &str) -> Result<Vec<String>> {
+fn read_index(file: &dyn Hierarchy, place: &str) -> Result<Vec<String>> {
     let values = read_encoded(file, place)?;
     (0..values.len())
         .map(|row| values.text(row).map(|name| name.into_owned()))
@@ -123,7 +137,7 @@ fn read_index(file: &Hdf5, place: &str) -> Result<Vec<String>> {
         .ok_or_else(|| Error::new(format!("'{place}' has rows without a name")))
 }
 
-fn read_values(file: &Hdf5, frame: &str, name: &str, rows: usize) -> Result<Values> {
+fn read_values(file: &dyn Hierarchy, frame: &str, name: &str, rows: usize) -> Result<Values> {
     let place = format!("{frame}/{name}");
     // anndata 0.7 kept the names of categories apart, and codes where the column is.
     let legacy = format!("{frame}/__categories/{name}");
@@ -142,7 +156,7 @@ fn read_values(file: &Hdf5, frame: &str, name: &str, rows: usize) -> Result<Valu
 }
 
 /// Reads one array, or a group of arrays that together make a column.
-fn read_encoded(file: &Hdf5, place: &str) -> Result<Values> {
+fn read_encoded(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     let (codes, names) = (format!("{place}/codes"), format!("{place}/categories"));
     if file.has_group(place) && file.has(&codes) {
         return categories(file, &codes, &names);
@@ -151,13 +165,13 @@ fn read_encoded(file: &Hdf5, place: &str) -> Result<Values> {
 }
 
 /// Reads one array, or an array with a mask of what is missing.
-fn read_masked(file: &Hdf5, place: &str) -> Result<Values> {
+fn read_masked(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     if !file.has_group(place) {
         return read_plain(file, place);
     }
     let at = |part: &str| format!("{place}/{part}");
     if !file.has(&at("mask")) {
-        let encoding = text(file.attributes(place).get("encoding-type")).unwrap_or_default();
+        let encoding = file.text(place, "encoding-type").unwrap_or_default();
         return Err(Error::new(format!("'{place}' ({encoding}) has neither codes nor a mask")));
     }
     let missing = file.column(&at("mask"))?.bools()?;
@@ -175,7 +189,7 @@ fn read_masked(file: &Hdf5, place: &str) -> Result<Values> {
     Ok(values)
 }
 
-fn read_plain(file: &Hdf5, place: &str) -> Result<Values> {
+fn read_plain(file: &dyn Hierarchy, place: &str) -> Result<Values> {
     let array = file.column(place)?;
     Ok(match array.kind()? {
         Kind::Whole | Kind::Float => Values::Number(array.f64s(0..array.rows())?),
@@ -187,7 +201,7 @@ fn read_plain(file: &Hdf5, place: &str) -> Result<Values> {
     })
 }
 
-fn categories(file: &Hdf5, codes: &str, names: &str) -> Result<Values> {
+fn categories(file: &dyn Hierarchy, codes: &str, names: &str) -> Result<Values> {
     // Never categories of categories: a group may hold itself.
     let names = read_masked(file, names)?;
     let names: Vec<String> =
@@ -196,7 +210,7 @@ fn categories(file: &Hdf5, codes: &str, names: &str) -> Result<Values> {
     let known = |code: i64| match u32::try_from(code) {
         Err(_) => Ok(None),
         Ok(code) if (code as usize) < names.len() => Ok(Some(code)),
-        Ok(code) => Err(array.error(format!("the code {code} has no category"))),
+        Ok(code) => Err(array.error(&format!("the code {code} has no category"))),
     };
     let codes = array.i64s(0..array.rows())?.into_iter().map(known).collect::<Result<_>>()?;
     Ok(Values::Category { codes, names })

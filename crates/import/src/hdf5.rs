@@ -3,10 +3,10 @@
 
 use crate::elements::{self, Number};
 use crate::filters::Packed;
+use crate::hierarchy::{Array, Attribute, Hierarchy, Kind};
 use genil_base::{Error, Result};
 use hdf5_pure::{AttrValue, Dataset, Datatype, File, Group};
 use rayon::prelude::*;
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const PIECE: usize = 1 << 18;
 /// Deflate cannot shrink by more than 1032 : 1, so an honest array has at most this many bytes for
 /// each byte of its file.
-const MOST_SHRINKING: u64 = 1100;
+pub const MOST_SHRINKING: u64 = 1100;
 
 /// An open HDF5 file.
 pub struct Hdf5 {
@@ -32,14 +32,13 @@ pub fn is_hdf5(path: &Path) -> Result<bool> {
 }
 
 /// A dataset of an HDF5 file.
-pub struct Array {
+struct Hdf5Array {
     dataset: Dataset,
     /// Where a plugin has packed it.
     packed: Option<Packed>,
     place: String,
     path: PathBuf,
-    /// Lengths along each axis; empty for a single value.
-    pub shape: Vec<usize>,
+    shape: Vec<usize>,
 }
 
 impl Hdf5 {
@@ -49,7 +48,7 @@ impl Hdf5 {
         let bytes = disk.metadata().map_err(|e| Error::io("read", path, &e))?.len();
         if !is_hdf5(path)? {
             return Err(Error::new(format!("{} is not an HDF5 file", path.display())).help(
-                "h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page",
+                ".h5ad, .loom and 10x .h5 files are HDF5; check that the download is whole and not an error page",
             ));
         }
         let again = disk.try_clone().map_err(|e| Error::io("open", path, &e))?;
@@ -60,18 +59,33 @@ impl Hdf5 {
         Ok(Self { file, disk, path: path.to_owned(), bytes })
     }
 
-    /// Whether there is a dataset or a group at `place`.
-    pub fn has(&self, place: &str) -> bool {
-        self.file.dataset(place).is_ok() || self.file.group(place).is_ok()
+    fn dataset(&self, place: &str) -> Result<Hdf5Array> {
+        let dataset = self.file.dataset(place).map_err(|e| self.error(place, e))?;
+        let shape = dataset.shape().map_err(|e| self.error(place, e))?;
+        let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
+        let packed = Packed::of(&dataset, &self.disk, self.bytes).map_err(|e| self.error(place, e))?;
+        Ok(Hdf5Array { dataset, packed, place: place.to_owned(), path: self.path.clone(), shape })
     }
 
-    /// Whether there is a group at `place`.
-    pub fn has_group(&self, place: &str) -> bool {
+    fn group(&self, place: &str) -> Result<Group> {
+        self.file.group(place).map_err(|e| self.error(place, e))
+    }
+
+    fn error(&self, place: &str, what: impl Display) -> Error {
+        cannot_read(&self.path, place, what)
+    }
+}
+
+impl Hierarchy for Hdf5 {
+    fn has_group(&self, place: &str) -> bool {
         self.file.group(place).is_ok()
     }
 
-    /// The names of the datasets and groups in the group at `place`, sorted.
-    pub fn names(&self, place: &str) -> Result<Vec<String>> {
+    fn has_array(&self, place: &str) -> bool {
+        self.file.dataset(place).is_ok()
+    }
+
+    fn names(&self, place: &str) -> Result<Vec<String>> {
         let group = self.group(place)?;
         let mut names = group.datasets().map_err(|e| self.error(place, e))?;
         names.extend(group.groups().map_err(|e| self.error(place, e))?);
@@ -79,27 +93,27 @@ impl Hdf5 {
         Ok(names)
     }
 
-    /// The attributes of the dataset or group at `place`; none when there is no such place.
-    pub fn attributes(&self, place: &str) -> HashMap<String, AttrValue> {
-        let found = match self.file.dataset(place) {
+    fn attribute(&self, place: &str, name: &str) -> Option<Attribute> {
+        let mut all = match self.file.dataset(place) {
             Ok(dataset) => dataset.attrs(),
-            Err(_) => self.group(place).map_or(Ok(HashMap::new()), |group| group.attrs()),
+            Err(_) => self.file.group(place).ok()?.attrs(),
         };
-        found.unwrap_or_default()
+        let found = all.as_mut().ok()?.remove(name)?;
+        Some(match found {
+            AttrValue::I64Array(all) => Attribute::Numbers(all),
+            AttrValue::I32Array(all) => Attribute::Numbers(all.into_iter().map(i64::from).collect()),
+            AttrValue::U64Array(all) => Attribute::Numbers(all.into_iter().map(|n| n as i64).collect()),
+            AttrValue::U32Array(all) => Attribute::Numbers(all.into_iter().map(i64::from).collect()),
+            other => Attribute::Texts(other.as_strings()?.to_vec()),
+        })
     }
 
-    /// The dataset at `place`.
-    pub fn array(&self, place: &str) -> Result<Array> {
-        let dataset = self.file.dataset(place).map_err(|e| self.error(place, e))?;
-        let shape = dataset.shape().map_err(|e| self.error(place, e))?;
-        let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
-        let packed = Packed::of(&dataset, &self.disk, self.bytes).map_err(|e| self.error(place, e))?;
-        Ok(Array { dataset, packed, place: place.to_owned(), path: self.path.clone(), shape })
+    fn array(&self, place: &str) -> Result<Box<dyn Array>> {
+        Ok(Box::new(self.dataset(place)?))
     }
 
-    /// The one-dimensional dataset at `place`, of a length that the file can hold.
-    pub fn column(&self, place: &str) -> Result<Array> {
-        let array = self.array(place)?;
+    fn column(&self, place: &str) -> Result<Box<dyn Array>> {
+        let array = self.dataset(place)?;
         let [length] = array.shape[..] else {
             return Err(self.error(place, format!("{} axes instead of one", array.shape.len())));
         };
@@ -110,15 +124,7 @@ impl Hdf5 {
                 self.error(place, format!("it claims {length} elements, more than the file can hold"))
             );
         }
-        Ok(array)
-    }
-
-    fn group(&self, place: &str) -> Result<Group> {
-        self.file.group(place).map_err(|e| self.error(place, e))
-    }
-
-    fn error(&self, place: &str, what: impl Display) -> Error {
-        cannot_read(&self.path, place, what)
+        Ok(Box::new(array))
     }
 }
 
@@ -158,40 +164,33 @@ fn cannot_read(path: &Path, place: &str, what: impl Display) -> Error {
     }
 }
 
-impl Array {
-    /// The number of rows: the length along the first axis.
-    pub fn rows(&self) -> usize {
-        self.shape.first().copied().unwrap_or(1)
+impl Array for Hdf5Array {
+    fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
-    /// An error about this dataset.
-    pub fn error(&self, what: impl Display) -> Error {
+    fn error(&self, what: &str) -> Error {
         cannot_read(&self.path, &self.place, what)
     }
 
-    /// Rows as `f32`, whatever the numeric type on disk, read by all cores.
-    pub fn f32s(&self, rows: Range<usize>) -> Result<Vec<f32>> {
+    fn f32s(&self, rows: Range<usize>) -> Result<Vec<f32>> {
         self.numbers(rows, |start, count| self.dataset.read_f32_rows(start, count))
     }
 
-    /// Rows as `f64`.
-    pub fn f64s(&self, rows: Range<usize>) -> Result<Vec<f64>> {
+    fn f64s(&self, rows: Range<usize>) -> Result<Vec<f64>> {
         if let Some(bytes) = self.enumeration(rows.clone())? {
             return Ok(bytes.into_iter().map(f64::from).collect());
         }
         self.numbers(rows, |start, count| self.dataset.read_f64_rows(start, count))
     }
 
-    /// Rows as `i64`.
-    pub fn i64s(&self, rows: Range<usize>) -> Result<Vec<i64>> {
+    fn i64s(&self, rows: Range<usize>) -> Result<Vec<i64>> {
         self.numbers(rows, |start, count| self.dataset.read_i64_rows(start, count))
     }
 
-    /// Rows as indices below `limit`.
-    pub fn indices(&self, rows: Range<usize>, limit: usize) -> Result<Vec<u32>> {
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let indices = self.numbers(rows, |start, count| {
-            // Read as `u32`, a negative index would come back as 0.
+    fn u32s(&self, rows: Range<usize>) -> Result<Vec<u32>> {
+        self.numbers(rows, |start, count| {
+            // Read as `u32`, a negative number would come back as 0.
             Ok(if self.dataset.element_size()? <= 4 {
                 let of = |n: i32| u32::try_from(n).unwrap_or(u32::MAX);
                 self.dataset.read_i32_rows(start, count)?.into_iter().map(of).collect()
@@ -199,23 +198,17 @@ impl Array {
                 let of = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
                 self.dataset.read_i64_rows(start, count)?.into_iter().map(of).collect()
             })
-        })?;
-        match indices.iter().find(|&&index| index >= limit) {
-            Some(index) => Err(self.error(format!("the index {index} is not in 0..{limit}"))),
-            None => Ok(indices),
-        }
+        })
     }
 
-    /// All rows as true or false.
-    pub fn bools(&self) -> Result<Vec<bool>> {
+    fn bools(&self) -> Result<Vec<bool>> {
         match self.enumeration(0..self.rows())? {
             Some(bytes) => Ok(bytes.into_iter().map(|byte| byte != 0).collect()),
             None => Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect()),
         }
     }
 
-    /// All rows as text, of fixed or variable length.
-    pub fn texts(&self) -> Result<Vec<String>> {
+    fn texts(&self) -> Result<Vec<String>> {
         match &self.packed {
             None => self.dataset.read_string().map_err(|e| self.error(e)),
             Some(packed) => packed
@@ -225,8 +218,7 @@ impl Array {
         }
     }
 
-    /// What one element is.
-    pub fn kind(&self) -> Result<Kind> {
+    fn kind(&self) -> Result<Kind> {
         Ok(match self.dataset.datatype().map_err(|e| self.error(e))? {
             Datatype::FixedPoint { .. } => Kind::Whole,
             Datatype::FloatingPoint { .. } => Kind::Float,
@@ -234,6 +226,13 @@ impl Array {
             Datatype::Enumeration { size: 1, .. } => Kind::Bool,
             other => return Err(self.error(format!("its type is not supported ({})", short(&other)))),
         })
+    }
+}
+
+impl Hdf5Array {
+    /// An error about this dataset, of whatever can be told.
+    fn error(&self, what: impl Display) -> Error {
+        cannot_read(&self.path, &self.place, what)
     }
 
     /// The bytes of rows whose type is a one-byte enumeration, as h5py writes booleans.
@@ -290,25 +289,7 @@ impl Array {
     }
 }
 
-/// What one element of a dataset is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A whole number of any width.
-    Whole,
-    /// A floating-point number of any width.
-    Float,
-    /// Text of fixed or variable length.
-    Text,
-    /// True or false.
-    Bool,
-}
-
 fn short(datatype: &Datatype) -> String {
     let text = format!("{datatype:?}");
     text.split([' ', '{', '(']).next().unwrap_or_default().to_lowercase()
-}
-
-/// An attribute as text.
-pub fn text(attribute: Option<&AttrValue>) -> Option<String> {
-    attribute.and_then(AttrValue::as_str).map(Into::into)
 }

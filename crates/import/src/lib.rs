@@ -2,11 +2,11 @@
 //!
 //! An import goes through these parts, in this order:
 //!
-//! 1. `hdf5` (with `filters`, `blosc`, `elements` for what its library leaves packed), `text`: bytes on disk as
-//!    arrays and lines;
+//! 1. `hdf5` (with `filters`, `blosc`, `elements` for what its library leaves packed) and `zarr`, which are both a
+//!    `hierarchy` of arrays, and `text`: bytes on disk as arrays and lines;
 //! 2. `frame`, `matrix` (with `transpose`, `triples`): the tables and matrices of a file;
-//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, a matrix-market folder `mtx`, a text table `table`, lists
-//!    of tokens in Parquet `tokens` (with `caught`), or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
+//! 3. `opened`: one file — AnnData `anndata`, 10x `tenx`, `loom`, a matrix-market folder `mtx`, a text table `table`,
+//!    lists of tokens in Parquet `tokens` (with `caught`), or bags of words: a folder of texts `words`, UCI's `uci`, `svmlight`;
 //!    `annotations`: a table of its cells;
 //! 4. `names`: which rows are the same gene; `measured`: which genes were measured where;
 //! 5. `merge`: one set of genes and of columns for all files;
@@ -29,6 +29,8 @@ mod file;
 mod filters;
 mod frame;
 mod hdf5;
+mod hierarchy;
+mod loom;
 mod matrix;
 mod measured;
 mod merge;
@@ -47,6 +49,7 @@ mod uci;
 mod vectors;
 mod words;
 mod write;
+mod zarr;
 
 pub use embed::{check_embedding, write_embedding};
 pub use file::CellFile;
@@ -61,7 +64,7 @@ use std::path::{Path, PathBuf};
 /// What is imported, and how.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// AnnData files (`.h5ad`), 10x files (`.h5`) and 10x matrix folders, in the order in which
+    /// AnnData files (`.h5ad`) and Zarr folders, 10x files (`.h5`) and 10x matrix folders, in the order in which
     /// their cells enter the store.
     pub files: Vec<PathBuf>,
     /// The store to write.

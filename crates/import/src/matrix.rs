@@ -1,15 +1,14 @@
 //! A matrix of cells × genes in a file, visited in slabs of whole cells, so that memory does not
 //! grow with the file.
 
-use crate::hdf5::{Array, Hdf5, text};
+use crate::hierarchy::{Array, Attribute, Hierarchy};
 use crate::transpose::{self, Entries};
 use genil_base::{Error, Result};
-use hdf5_pure::AttrValue;
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Values of a slab, at most: 4 Mi values with their genes are 32 MiB.
-const SLAB: usize = 1 << 22;
+pub const SLAB: usize = 1 << 22;
 /// Values looked at in each of three places to see whether a matrix holds counts.
 const LOOK: usize = 1 << 16;
 
@@ -35,12 +34,12 @@ pub trait Matrix: Send + Sync {
 }
 
 /// Values row by row, with zeros.
-struct Dense(Array);
+struct Dense(Box<dyn Array>);
 
 /// Values row by row or column by column, without zeros: `indptr` into `data` and `indices`.
 struct Sparse {
-    data: Array,
-    indices: Array,
+    data: Box<dyn Array>,
+    indices: Box<dyn Array>,
     /// Where each row (or column) starts, and where the last one ends; checked to ascend.
     starts: Vec<usize>,
     /// Cells.
@@ -52,41 +51,40 @@ struct Sparse {
 }
 
 /// The matrix at `place` of an AnnData file, which must have `rows` cells and `columns` genes.
-pub fn of_anndata(file: &Hdf5, place: &str, rows: usize, columns: usize) -> Result<Box<dyn Matrix>> {
+pub fn of_anndata(file: &dyn Hierarchy, place: &str, rows: usize, columns: usize) -> Result<Box<dyn Matrix>> {
     if !file.has_group(place) {
         let array = file.array(place)?;
-        check_shape(&array.shape, rows, columns).map_err(|what| array.error(what))?;
+        check_shape(array.shape(), rows, columns).map_err(|what| array.error(&what))?;
         return Ok(Box::new(Dense(array)));
     }
-    let attributes = file.attributes(place);
     // anndata 0.7 and later say "encoding-type"; before, h5sparse said "h5sparse_format".
-    let format = text(attributes.get("encoding-type"))
-        .or_else(|| text(attributes.get("h5sparse_format")))
-        .unwrap_or_default();
+    let format =
+        file.text(place, "encoding-type").or_else(|| file.text(place, "h5sparse_format")).unwrap_or_default();
     let by_column = format.starts_with("csc");
     if !by_column && !format.starts_with("csr") {
         return Err(Error::new(format!("'{place}' is neither csr, csc nor dense but '{format}'"))
             .help("write the matrix with a current anndata: adata.write_h5ad(...)"));
     }
-    if let Some(shape) = attributes.get("shape").or_else(|| attributes.get("h5sparse_shape")) {
-        let shape: Vec<usize> = numbers(shape);
+    let shape = file.attribute(place, "shape").or_else(|| file.attribute(place, "h5sparse_shape"));
+    if let Some(Attribute::Numbers(shape)) = shape {
+        let shape: Vec<usize> = shape.into_iter().map(|n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
         check_shape(&shape, rows, columns).map_err(|what| Error::new(what).at(place))?;
     }
     Ok(Box::new(Sparse::open(file, place, rows, columns, by_column)?))
 }
 
 /// The matrix of a 10x file: `data`, `indices` and `indptr` of the group, cell by cell.
-pub fn of_tenx(file: &Hdf5, group: &str, rows: usize, columns: usize) -> Result<Box<dyn Matrix>> {
+pub fn of_tenx(file: &dyn Hierarchy, group: &str, rows: usize, columns: usize) -> Result<Box<dyn Matrix>> {
     Ok(Box::new(Sparse::open(file, group, rows, columns, false)?))
 }
 
 impl Matrix for Dense {
     fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
-        visit_dense(&self.0, each)
+        visit_dense(&*self.0, each)
     }
 
     fn looks_like_counts(&self) -> Result<bool> {
-        whole_numbers(&self.0)
+        whole_numbers(&*self.0)
     }
 }
 
@@ -99,14 +97,14 @@ impl Matrix for Sparse {
     }
 
     fn looks_like_counts(&self) -> Result<bool> {
-        whole_numbers(&self.data)
+        whole_numbers(&*self.data)
     }
 }
 
 /// Whether the beginning, the middle and the end of an array are whole numbers.
-fn whole_numbers(array: &Array) -> Result<bool> {
+pub fn whole_numbers(array: &dyn Array) -> Result<bool> {
     let length = array.rows();
-    let width: usize = array.shape.iter().skip(1).product();
+    let width: usize = array.shape().iter().skip(1).product();
     let look = (LOOK / width.max(1)).max(1).min(length);
     for start in [0, (length - look) / 2, length - look] {
         if array.f32s(start..start + look)?.iter().any(|value| value.fract() != 0.0) {
@@ -117,16 +115,16 @@ fn whole_numbers(array: &Array) -> Result<bool> {
 }
 
 impl Sparse {
-    fn open(file: &Hdf5, place: &str, rows: usize, columns: usize, by_column: bool) -> Result<Self> {
+    fn open(file: &dyn Hierarchy, place: &str, rows: usize, columns: usize, by_column: bool) -> Result<Self> {
         let at = |name: &str| format!("{place}/{name}");
         let (data, indices) = (file.column(&at("data"))?, file.column(&at("indices"))?);
         let pointers = file.column(&at("indptr"))?;
-        if data.shape != indices.shape {
+        if data.shape() != indices.shape() {
             return Err(data.error("it does not have as many elements as 'indices'"));
         }
         let lines = if by_column { columns } else { rows };
         if pointers.rows() != lines + 1 {
-            return Err(pointers.error(format!("{} elements instead of {}", pointers.rows(), lines + 1)));
+            return Err(pointers.error(&format!("{} elements instead of {}", pointers.rows(), lines + 1)));
         }
         let starts: Vec<usize> = pointers
             .i64s(0..pointers.rows())?
@@ -197,8 +195,8 @@ fn lines_until(starts: &[usize], first: usize, most: usize) -> usize {
     (starts.partition_point(|&start| start <= end) - 1).max(first + 1)
 }
 
-fn visit_dense(array: &Array, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
-    let (rows, columns) = (array.rows(), array.shape[1]);
+fn visit_dense(array: &dyn Array, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
+    let (rows, columns) = (array.rows(), array.shape()[1]);
     let step = (SLAB / columns.max(1)).max(1);
     for first in (0..rows).step_by(step) {
         let last = (first + step).min(rows);
@@ -226,15 +224,4 @@ fn check_shape(shape: &[usize], rows: usize, columns: usize) -> std::result::Res
         return Ok(());
     }
     Err(format!("the matrix has the shape {shape:?}, but there are {rows} cells and {columns} genes"))
-}
-
-fn numbers(attribute: &AttrValue) -> Vec<usize> {
-    let to = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
-    match attribute {
-        AttrValue::I64Array(all) => all.iter().map(|&n| to(n)).collect(),
-        AttrValue::I32Array(all) => all.iter().map(|&n| to(n.into())).collect(),
-        AttrValue::U64Array(all) => all.iter().map(|&n| n as usize).collect(),
-        AttrValue::U32Array(all) => all.iter().map(|&n| n as usize).collect(),
-        _ => Vec::new(),
-    }
 }

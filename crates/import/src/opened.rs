@@ -6,7 +6,8 @@ use crate::hdf5::{self, Hdf5};
 use crate::matrix::Matrix;
 use crate::summary::Skipped;
 use crate::table::{self, GenesIn};
-use crate::{mtx, svmlight, tenx, tokens, uci, words};
+use crate::zarr::{self, Zarr};
+use crate::{loom, mtx, svmlight, tenx, tokens, uci, words};
 use genil_base::{Error, Result};
 use genil_data::Gene;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub struct Opened {
 pub fn open(path: &Path, counts: &Counts, genes: Option<GenesIn>) -> Result<Opened> {
     if path.is_dir() {
         return match () {
+            () if zarr::is_zarr(path) => open_zarr(path, counts),
             () if mtx::is_matrix_folder(path) => mtx::open(path),
             () if tokens::is_parquet(path)? => tokens::open(path),
             () if words::is_folder_of_texts(path)? => words::open(path),
@@ -54,8 +56,11 @@ pub fn open(path: &Path, counts: &Counts, genes: Option<GenesIn>) -> Result<Open
         };
     }
     let file = Hdf5::open(path)?;
-    let opened =
-        if tenx::is_tenx(&file) { tenx::open(&file, path) } else { anndata::open(&file, path, counts) };
+    let opened = match () {
+        () if tenx::is_tenx(&file) => tenx::open(&file, path),
+        () if loom::is_loom(&file) => loom::open(&file, path, counts),
+        () => anndata::open(&file, path, counts),
+    };
     opened.map_err(|e| {
         e.at_path(path).help(
             "check that the file is whole; if it opens elsewhere, write it again with a current anndata: \
@@ -64,13 +69,25 @@ pub fn open(path: &Path, counts: &Counts, genes: Option<GenesIn>) -> Result<Open
     })
 }
 
+fn open_zarr(path: &Path, counts: &Counts) -> Result<Opened> {
+    Zarr::open(path).and_then(|zarr| anndata::open(&zarr, path, counts)).map_err(|e| {
+        e.at_path(path).help(
+            "check that the folder is whole; if it opens elsewhere, write it again as one file: \
+             anndata.read_zarr(path).write_h5ad('cells.h5ad')",
+        )
+    })
+}
+
 fn unknown(path: &Path) -> Error {
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("h5ad" | "h5") => Error::new(format!("{} is not an HDF5 file", path.display()))
-            .help("h5ad and 10x .h5 files are HDF5; check that the download is whole and not an error page"),
+        Some("h5ad" | "h5" | "loom") => Error::new(format!("{} is not an HDF5 file", path.display())).help(
+            ".h5ad, .loom and 10x .h5 files are HDF5; check that the download is whole and not an error page",
+        ),
+        Some("zip") => Error::new(format!("{} is an archive", path.display()))
+            .help("unzip it, and name the file or the .zarr folder that was in it"),
         _ => Error::new(format!("{} is of no form that can be imported", path.display()))
             .help(format!("these can: {FORMS}")),
     }
 }
 
-const FORMS: &str = ".h5ad, 10x .h5 and matrix folders, .parquet, tables (.csv, .tsv, .txt); bags of words as folders of .txt, docword.NAME.txt or .svmlight";
+const FORMS: &str = ".h5ad, .zarr folders, .loom, 10x .h5 and matrix folders, .parquet, tables (.csv, .tsv, .txt); bags of words as folders of .txt, docword.NAME.txt or .svmlight";

@@ -5,7 +5,7 @@
 use crate::frame::Values;
 use crate::matrix::{Matrix, Slab};
 use crate::opened::Opened;
-use crate::text::{lines, open_text};
+use crate::text::{lines, open_rows};
 use crate::words::LABEL;
 use genil_base::files::parent;
 use genil_base::{Error, Result};
@@ -113,7 +113,7 @@ fn vocabulary(path: &Path) -> Option<PathBuf> {
 
 /// Calls `each` with every document.
 fn read(path: &Path, each: &mut dyn FnMut(Document<'_>) -> Result<()>) -> Result<()> {
-    let mut input = open_text(path)?;
+    let mut input = open_rows(path)?;
     let (mut line, mut entries, mut number) = (Vec::new(), Vec::new(), 0u64);
     loop {
         line.clear();

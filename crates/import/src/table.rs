@@ -5,7 +5,7 @@
 use crate::matrix::{Matrix, Slab};
 use crate::names;
 use crate::opened::Opened;
-use crate::text::open_text;
+use crate::text::{open_rows, open_text};
 use crate::transpose::{self, Entries};
 use genil_base::{Error, Result};
 use genil_data::genes::{is_ensembl, without_version};
@@ -118,7 +118,7 @@ type Reader = csv::Reader<Box<dyn BufRead>>;
 fn reader(path: &Path, separator: u8) -> Result<Reader> {
     let mut how = csv::ReaderBuilder::new();
     how.delimiter(separator).has_headers(false).flexible(true);
-    Ok(how.from_reader(open_text(path)?))
+    Ok(how.from_reader(open_rows(path)?))
 }
 
 fn broken(path: &Path, error: &csv::Error) -> Error {

@@ -1,6 +1,6 @@
 //! The `.h5` files of 10x Genomics: version 3 (one group `matrix`) and version 2 (one group a genome).
 
-use crate::hdf5::Hdf5;
+use crate::hierarchy::Hierarchy;
 use crate::matrix;
 use crate::names;
 use crate::opened::Opened;
@@ -13,12 +13,12 @@ use std::path::Path;
 pub const EXPRESSION: &str = "Gene Expression";
 
 /// Whether an HDF5 file is laid out as 10x does.
-pub fn is_tenx(file: &Hdf5) -> bool {
+pub fn is_tenx(file: &dyn Hierarchy) -> bool {
     group(file).is_some()
 }
 
 /// The group that holds the matrix.
-fn group(file: &Hdf5) -> Option<String> {
+fn group(file: &dyn Hierarchy) -> Option<String> {
     let names = file.names("/").ok()?;
     let complete =
         |name: &String| file.has(&format!("{name}/barcodes")) && file.has(&format!("{name}/indptr"));
@@ -26,7 +26,7 @@ fn group(file: &Hdf5) -> Option<String> {
 }
 
 /// Reads everything but the values of the file at `path`.
-pub fn open(file: &Hdf5, path: &Path) -> Result<Opened> {
+pub fn open(file: &dyn Hierarchy, path: &Path) -> Result<Opened> {
     let group = group(file).ok_or_else(|| Error::new("no 10x matrix in the file").at_path(path))?;
     let at = |name: &str| format!("{group}/{name}");
     let version3 = file.has(&at("features"));

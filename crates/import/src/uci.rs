@@ -3,12 +3,12 @@
 //! and beside it `vocab.NAME.txt` with a word a line.
 
 use crate::opened::Opened;
-use crate::text::{lines, most_bytes, open_text};
+use crate::text::{LONGEST_LINE, lines, most_bytes, open_text};
 use crate::triples::Triples;
 use genil_base::files::parent;
 use genil_base::{Error, Result};
 use genil_data::Gene;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 /// Whether a file is named as such a file is.
@@ -61,9 +61,10 @@ fn header(path: &Path) -> Result<Triples> {
     let mut input = open_text(path)?;
     let mut number = |of: &str| {
         let mut line = String::new();
-        input.read_line(&mut line).map_err(|e| Error::io("read", path, &e))?;
+        (&mut input).take(LONGEST_LINE).read_line(&mut line).map_err(|e| Error::io("read", path, &e))?;
         line.trim().parse::<u64>().map_err(|_| {
-            Error::new(format!("'{}' is no number of {of}", line.trim()))
+            let start: String = line.trim().chars().take(80).collect();
+            Error::new(format!("'{start}' is no number of {of}"))
                 .at_path(path)
                 .help("the first three lines are the numbers of documents, words and triples")
         })

@@ -6,6 +6,7 @@ use crate::frame::Values;
 use crate::merge::{Merged, Part};
 use crate::summary::{FileSummary, Progress, Summary};
 use crate::text::files_below;
+use crate::zarr;
 use genil_base::files::{sha256, sha256_file};
 use genil_base::{Error, Result};
 use genil_data::{Annotation, Source, Store, StoreWriter};
@@ -59,7 +60,7 @@ fn hash(path: &Path) -> Result<String> {
     if !path.is_dir() {
         return sha256_file(path);
     }
-    let files = files_below(path)?;
+    let files = if zarr::is_zarr(path) { zarr::files(path)? } else { files_below(path)? };
     let hashes = files.par_iter().map(|file| sha256_file(file)).collect::<Result<Vec<_>>>()?;
     Ok(sha256(hashes.join("\n").as_bytes()))
 }

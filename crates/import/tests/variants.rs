@@ -1,5 +1,5 @@
 //! The same twelve cells in every form that files take in the wild are read as the same cells.
-//! The files are made by `tools/make_h5ad_variants.py`.
+//! The files are made by `tools/make_h5ad_variants.py`, `make_zarr_variants.py` and `make_parquet_variants.py`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -65,30 +65,37 @@ fn every_variant_is_read_as_the_same_cells() {
     let mut seen = 0;
     for entry in fs::read_dir(data("")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if ["expected.json", "packed.h5ad.gz", "cycle.h5ad.gz"].contains(&&*name) {
+        if name == "expected.json" || name == "cycle.h5ad.gz" || name.starts_with("packed") {
             continue;
         }
         seen += 1;
-        let variant = name.trim_end_matches(".gz");
+        let variant = name.trim_end_matches(".gz").trim_end_matches(".tar");
         let folder = tempfile::tempdir().unwrap();
         let (summary, store) = import_one(&unpack(&name, folder.path()), folder.path(), |_| {});
         check(&store, &expected, variant);
         let without: &[&str] = match variant {
-            "anndata07.h5ad" => &["maybe", "age"],
+            "anndata07.h5ad" | "zarr2_anndata07.zarr" => &["maybe", "age"],
             "unreadable_column.h5ad" => &["score", "age"],
+            "tokens_zstd" => &["stage", "cluster", "n", "good", "maybe", "age"],
+            "loom.loom" | "loom_layer.loom" => &["cell_type", "stage", "cluster", "good", "maybe", "age"],
             _ => &[],
         };
-        if variant.ends_with(".h5ad") {
+        if [".h5ad", ".zarr", ".loom", "tokens_zstd"].iter().any(|ending| variant.ends_with(ending)) {
             check_columns(&store, &expected, variant, without);
         }
         let skipped: Vec<&str> = summary.files[0].skipped.iter().map(|column| column.name.as_str()).collect();
-        let expected_skips: &[&str] = if variant.starts_with("unreadable") { without } else { &[] };
+        let expected_skips: &[&str] = match variant {
+            "unreadable_column.h5ad" => without,
+            "loom.loom" | "loom_layer.loom" => &["embedding"],
+            _ => &[],
+        };
         assert_eq!(skipped, expected_skips, "{variant}");
         let taken = match variant {
-            "layer_counts.h5ad" => "layers/counts",
-            "raw_counts.h5ad" => "raw/X",
+            "layer_counts.h5ad" | "zarr2_layer_counts.zarr" | "loom_layer.loom" => "layers/counts",
+            "raw_counts.h5ad" | "zarr3_raw_counts.zarr" => "raw/X",
             "tenx_v2.h5" => "GRCh38",
-            "tenx_v3.h5" => "matrix",
+            "tenx_v3.h5" | "loom.loom" => "matrix",
+            "tokens_zstd" => "expressions",
             _ if variant.starts_with("mtx") => "matrix.mtx",
             _ => "X",
         };
@@ -103,34 +110,53 @@ fn every_variant_is_read_as_the_same_cells() {
             _ => {}
         }
     }
-    assert!(seen >= 30, "{seen}");
+    assert!(seen >= 50, "{seen}");
+}
+
+/// Checks that all annotations of a file are the same numbers, whatever has packed them, and the column `text`.
+fn check_packed(name: &str, cells: u64, number: impl Fn(u64) -> u64, columns: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let (summary, store) = import_one(&unpack(name, folder.path()), folder.path(), |_| {});
+    assert!(summary.files[0].skipped.is_empty(), "{:?}", summary.files[0].skipped);
+    let expected: Vec<Option<f64>> = (0..cells).map(|n| Some(number(n) as f64)).collect();
+    for name in store.columns() {
+        match store.column(name).unwrap() {
+            Column::Number(numbers) => assert!(numbers == expected, "{name}"),
+            Column::Text(texts) => {
+                assert_eq!(texts.last().unwrap().as_deref(), Some(&*format!("c{}", cells - 1)));
+            }
+            Column::Category { .. } => panic!("{name}"),
+        }
+    }
+    assert_eq!(store.columns().len(), columns);
 }
 
 #[test]
 fn columns_that_plugins_have_packed_are_read_whatever_the_codec_and_the_type() {
-    let folder = tempfile::tempdir().unwrap();
-    let (summary, store) = import_one(&unpack("packed.h5ad.gz", folder.path()), folder.path(), |_| {});
-    assert!(summary.files[0].skipped.is_empty(), "{:?}", summary.files[0].skipped);
-    let expected: Vec<Option<f64>> =
-        (0..4000u64).map(|n| Some((n * n % 251 + n / 100 * 1000) as f64)).collect();
-    for name in store.columns() {
-        match store.column(name).unwrap() {
-            Column::Number(numbers) => assert!(numbers == expected, "{name}"),
-            Column::Text(texts) => assert_eq!(texts[3999].as_deref(), Some("c3999")),
-            Column::Category { .. } => panic!("{name}"),
-        }
-    }
-    assert_eq!(store.columns().len(), 18);
+    check_packed("packed.h5ad.gz", 4000, |n| n * n % 251 + n / 100 * 1000, 18);
+}
+
+#[test]
+fn columns_of_zarr_folders_are_read_whatever_the_codec_and_the_type() {
+    check_packed("packed2.zarr.tar.gz", 1000, |n| n * n % 251 + n / 100 * 100, 23);
+    check_packed("packed3.zarr.tar.gz", 1000, |n| n * n % 251 + n / 100 * 100, 28);
 }
 
 #[test]
 fn a_matrix_that_is_asked_for_is_taken() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = unpack("layer_counts.h5ad.gz", folder.path());
-    let (summary, store) = import_one(&path, folder.path(), |options| options.layer = Some("X".into()));
-    assert_eq!(summary.files[0].taken, "X");
-    assert!(!summary.whole_numbers && !store.manifest().whole_numbers);
-    assert!(summary.notes.join("").contains("not raw counts"), "{:?}", summary.notes);
+    let all = [
+        ("layer_counts.h5ad.gz", "X"),
+        ("zarr2_layer_counts.zarr.tar.gz", "X"),
+        ("loom_layer.loom.gz", "matrix"),
+    ];
+    for (name, place) in all {
+        let folder = tempfile::tempdir().unwrap();
+        let path = unpack(name, folder.path());
+        let (summary, store) = import_one(&path, folder.path(), |options| options.layer = Some("X".into()));
+        assert_eq!(summary.files[0].taken, place);
+        assert!(!summary.whole_numbers && !store.manifest().whole_numbers);
+        assert!(summary.notes.join("").contains("not raw counts"), "{:?}", summary.notes);
+    }
 }
 
 #[test]

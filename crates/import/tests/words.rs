@@ -163,3 +163,21 @@ fn svmlight_lines_are_documents_with_their_labels() {
         assert!(error.contains(part), "{part}: {error}");
     }
 }
+
+#[test]
+fn lines_without_end_are_refused_before_they_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // Members of gzip follow each other: 80 MiB of one line in 80 kB.
+    let mut member = GzEncoder::new(Vec::new(), Compression::fast());
+    member.write_all(&vec![b' '; 16 << 20]).unwrap();
+    let line = member.finish().unwrap().repeat(5);
+    for name in ["mail.svmlight.gz", "counts.csv.gz"] {
+        fs::write(folder.path().join(name), &line).unwrap();
+        let error = refused(&folder.path().join(name));
+        assert!(error.contains("a line has more than 64 MiB") && error.contains(name), "{error}");
+    }
+    let kos = folder.path().join("docword.kos.txt");
+    write(folder.path(), &[("docword.kos.txt", &[b'9'; 8 << 20]), ("vocab.kos.txt", b"vote\n")]);
+    let error = refused(&kos);
+    assert!(error.contains("999' is no number of documents") && error.len() < 400, "{error}");
+}

@@ -160,6 +160,8 @@ macro_rules! tests {
 
 tests! {
     anndata_files: tables::anndata::CASES;
+    loom_files: tables::loom::CASES;
+    zarr_folders: tables::zarr::CASES;
     tenx_and_matrix_market: tables::tenx::CASES;
     stores: tables::stores::CASES;
     planning: tables::planning::CASES;
@@ -175,6 +177,8 @@ fn there_are_at_least_a_hundred() {
     use tables::*;
     let tables = [
         anndata::CASES,
+        loom::CASES,
+        zarr::CASES,
         tenx::CASES,
         stores::CASES,
         planning::CASES,

@@ -264,13 +264,18 @@ impl World {
     }
 }
 
+/// Copies a folder to a place where nothing is.
+pub fn copy_new(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    copy(from, to);
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let place = to.join(path.file_name().unwrap());
         if path.is_dir() {
-            fs::create_dir(&place).unwrap();
-            copy(&path, &place);
+            copy_new(&path, &place);
         } else {
             fs::copy(&path, &place).unwrap();
         }

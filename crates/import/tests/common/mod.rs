@@ -14,8 +14,13 @@ pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-/// The path of a committed file or folder as a person has it: a gzipped one is unpacked to `folder`.
+/// The path of a committed file or folder as a person has it: a packed one is unpacked to `folder`.
 pub fn unpack(name: &str, folder: &Path) -> PathBuf {
+    if let Some(plain) = name.strip_suffix(".tar.gz") {
+        let packed = GzDecoder::new(fs::File::open(data(name)).unwrap());
+        tar::Archive::new(packed).unpack(folder).unwrap();
+        return folder.join(plain);
+    }
     let Some(plain) = name.strip_suffix(".gz") else { return data(name) };
     let mut bytes = Vec::new();
     GzDecoder::new(fs::File::open(data(name)).unwrap()).read_to_end(&mut bytes).unwrap();

@@ -2,6 +2,7 @@
 
 pub mod anndata;
 pub mod arguments;
+pub mod loom;
 pub mod models;
 pub mod planning;
 pub mod plans;
@@ -9,3 +10,4 @@ pub mod scores;
 pub mod settings;
 pub mod stores;
 pub mod tenx;
+pub mod zarr;
