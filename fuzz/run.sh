@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- h5ad tenx mtx table parquet store plan run checkpoint report
+[ $# -gt 0 ] || set -- h5ad tenx zarr mtx table parquet store plan run checkpoint report
 # AddressSanitizer needs unstable flags, which a stable compiler takes when it is told so.
 export RUSTC_BOOTSTRAP=1
 # One thread: the inputs are tiny, and a run must be repeatable.
@@ -20,7 +20,8 @@ for file in ../crates/import/tests/data/*.h5.gz; do gzip -dc "$file" >"$seeds/te
 failed=0
 for target; do
     mkdir -p "$seeds/$target" "corpus/$target"
-    # New inputs stay out of the corpus that is kept: `cargo fuzz cmin` is how it grows.
+    [ ! -f "corpus/$target.tar.gz" ] || tar xzf "corpus/$target.tar.gz" -C "$seeds/$target"
+    # New inputs stay out of the corpus that is kept; fuzz/keep.sh takes up those that reach new code.
     new="target/found/$target"
     mkdir -p "$new"
     cargo fuzz run "$target" "$new" "corpus/$target" "$seeds/$target" -- -max_total_time="$seconds" -timeout=20 \
