@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- h5ad tenx mtx table parquet store plan run checkpoint report
+[ $# -gt 0 ] || set -- h5ad tenx zarr mtx table parquet store plan run checkpoint report
 # AddressSanitizer needs unstable flags, which a stable compiler takes when it is told so.
 export RUSTC_BOOTSTRAP=1
 # One thread: the inputs are tiny, and a run must be repeatable.
