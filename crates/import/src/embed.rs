@@ -27,13 +27,49 @@ pub struct EmbeddedCopy {
 }
 
 impl EmbeddedCopy {
+    /// Checks all that can be checked before the embeddings are there; the number of cells of `input`.
+    ///
+    /// # Errors
+    /// As [`EmbeddedCopy::begin`].
+    pub fn check(input: &Path, out: &Path, key: &str) -> Result<usize> {
+        if key.is_empty() || key.contains('/') {
+            return Err(Error::new(format!("'{key}' is no name for an embedding")).help("such as X_genil"));
+        }
+        let same = |a: &Path, b: &Path| {
+            a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
+        };
+        if same(input, out) {
+            return Err(Error::new("the output is the input").at_path(out).help("name another file"));
+        }
+        if zarr::is_zarr(input) || out.extension().is_some_and(|ending| ending == "zarr") {
+            return Err(Error::new("an embedding cannot be added to a Zarr folder")
+                .at_path(if zarr::is_zarr(input) { input } else { out })
+                .help(
+                    "write the embeddings to a table, --out cells.parquet or cells.csv; or make one file of the folder first: \
+                     anndata.read_zarr(path).write_h5ad('cells.h5ad')",
+                ));
+        }
+        if input.is_dir() {
+            return Err(Error::new("a folder cannot have an embedding added")
+                .at_path(input)
+                .help("write the embeddings to a table: --out cells.csv or cells.parquet"));
+        }
+        let file = Hdf5::open(input)?;
+        if !file.has("obs") {
+            return Err(Error::new("the file is not AnnData: it has no 'obs'")
+                .at_path(input)
+                .help("write the embeddings to a table: --out cells.csv or cells.parquet"));
+        }
+        Ok(Frame::read(&file, "obs").map_err(|e| e.at_path(input))?.index.len())
+    }
+
     /// Copies the AnnData file `input` to where `out` will be: `obsm/KEY` there will have `d` numbers for each cell. An
     /// embedding of this key is replaced; all else stays as it was.
     ///
     /// # Errors
     /// When `input` is not AnnData, `key` is no name, `d` is 0, `out` is `input`, or the disk is full.
     pub fn begin(input: &Path, out: &Path, key: &str, d: usize) -> Result<Self> {
-        let cells = check(input, out, key)?;
+        let cells = Self::check(input, out, key)?;
         if d == 0 {
             return Err(Error::new("an embedding of 0 numbers a cell").at_path(input));
         }
@@ -97,38 +133,6 @@ impl EmbeddedCopy {
         let after = Elements { address: self.start, size, rows: self.cells as u64 };
         move_elements(file, end, &before, &after)
     }
-}
-
-/// Checks all that can be checked before the embeddings are there; the number of cells of `input`.
-fn check(input: &Path, out: &Path, key: &str) -> Result<usize> {
-    if key.is_empty() || key.contains('/') {
-        return Err(Error::new(format!("'{key}' is no name for an embedding")).help("such as X_genil"));
-    }
-    let same =
-        |a: &Path, b: &Path| a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b);
-    if same(input, out) {
-        return Err(Error::new("the output is the input").at_path(out).help("name another file"));
-    }
-    if zarr::is_zarr(input) || out.extension().is_some_and(|ending| ending == "zarr") {
-        return Err(Error::new("an embedding cannot be added to a Zarr folder")
-            .at_path(if zarr::is_zarr(input) { input } else { out })
-            .help(
-                "write the embeddings to a table, --out cells.parquet or cells.csv; or make one file of the folder first: \
-                 anndata.read_zarr(path).write_h5ad('cells.h5ad')",
-            ));
-    }
-    if input.is_dir() {
-        return Err(Error::new("a folder cannot have an embedding added")
-            .at_path(input)
-            .help("write the embeddings to a table: --out cells.csv or cells.parquet"));
-    }
-    let file = Hdf5::open(input)?;
-    if !file.has("obs") {
-        return Err(Error::new("the file is not AnnData: it has no 'obs'")
-            .at_path(input)
-            .help("write the embeddings to a table: --out cells.csv or cells.parquet"));
-    }
-    Ok(Frame::read(&file, "obs").map_err(|e| e.at_path(input))?.index.len())
 }
 
 /// Adds an embedding of one row; the address and the size of its elements.

@@ -102,10 +102,6 @@ impl Array for Field {
         self.numbers(rows)
     }
 
-    fn bools(&self) -> Result<Vec<bool>> {
-        Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect())
-    }
-
     fn texts(&self) -> Result<Vec<String>> {
         elements::texts(&self.bytes, &self.datatype, &self.disk).map_err(|e| self.error(&e))
     }

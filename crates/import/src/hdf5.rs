@@ -210,10 +210,6 @@ impl Array for Hdf5Array {
         self.numbers(rows)
     }
 
-    fn bools(&self) -> Result<Vec<bool>> {
-        Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect())
-    }
-
     fn texts(&self) -> Result<Vec<String>> {
         let datatype = self.datatype().map_err(|e| self.error(e))?;
         let texts = elements::texts(&self.bytes(0..self.rows())?, &datatype, &self.disk);

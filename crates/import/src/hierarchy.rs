@@ -71,9 +71,6 @@ pub trait Array: Send + Sync {
     /// Rows as `u32`; what does not fit is its largest.
     fn u32s(&self, rows: Range<usize>) -> Result<Vec<u32>>;
 
-    /// All rows as true or false.
-    fn bools(&self) -> Result<Vec<bool>>;
-
     /// All rows as text, of fixed or variable length.
     fn texts(&self) -> Result<Vec<String>>;
 
@@ -83,6 +80,11 @@ pub trait Array: Send + Sync {
     /// The number of rows: the length along the first axis.
     fn rows(&self) -> usize {
         self.shape().first().copied().unwrap_or(1)
+    }
+
+    /// All rows as true or false.
+    fn bools(&self) -> Result<Vec<bool>> {
+        Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect())
     }
 
     /// Rows as indices below `limit`.

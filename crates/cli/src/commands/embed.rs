@@ -81,6 +81,9 @@ fn embed_cells(
     args: &EmbedArgs,
     output: &Output,
 ) -> Result<Cells> {
+    if !VectorTable::is_table(out) {
+        EmbeddedCopy::check(path, out, &args.key)?;
+    }
     let file = CellFile::open(path, args.layer.as_deref())?;
     let tokens = model.tokens(file.genes()).map_err(|e| e.at_path(path))?;
     let width = model.width();

@@ -196,10 +196,6 @@ impl Array for ZarrArray {
         self.numbers(rows)
     }
 
-    fn bools(&self) -> Result<Vec<bool>> {
-        Ok(self.i64s(0..self.rows())?.into_iter().map(|n| n != 0).collect())
-    }
-
     fn texts(&self) -> Result<Vec<String>> {
         let wrap = |what: String| self.error(&what);
         let width = self.layout.element.width();
