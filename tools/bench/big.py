@@ -1,4 +1,4 @@
-"""`genil import` against anndata and scanpy doing the same work on one file, in turn: docs/performance.md.
+"""`genil import` against anndata and scanpy doing the same work on one file, in turn: docs/big-files.md.
 
     python tools/bench/big_make.py cells.h5ad --cells 1000000
     python tools/bench/big.py cells.h5ad --rounds 3 --json big.json
