@@ -4,13 +4,13 @@
 //! What a token means is said by a file beside: `gene_metadata.parquet` (`token_id`, `gene_symbol`,
 //! `ensembl_id`) or a JSON object of names and numbers (`vocab.json`).
 //!
-//! `columns` reads Parquet (with `zstd`); of it are made the `lists`, the `annotations` and the `vocabulary`.
+//! `columns` reads Parquet (with `pages`); of it are made the `lists`, the `annotations` and the `vocabulary`.
 
 mod annotations;
 mod columns;
 mod lists;
+mod pages;
 mod vocabulary;
-mod zstd;
 
 use crate::matrix::{Matrix, Slab};
 use crate::opened::Opened;

@@ -66,9 +66,14 @@ fn a_file_cut_anywhere_is_an_error() {
 #[test]
 fn a_parquet_file_that_contradicts_itself_is_an_error() {
     let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damaged");
-    // Places and lengths below 0, texts of no bytes, and values beyond their page.
-    let cases = [("negative", "gene_metadata"), ("divided", "gene_metadata"), ("beyond", "cells")];
-    for (name, part) in cases {
+    // Places and lengths below 0, texts of no bytes, values beyond their page, a dictionary of 1.2 billion values.
+    let cases = [
+        ("negative", "gene_metadata", "help:"),
+        ("divided", "gene_metadata", "help:"),
+        ("beyond", "cells", "help:"),
+        ("dictionary", "gene_metadata", "a dictionary of 1207959551 values in"),
+    ];
+    for (name, part, said) in cases {
         let folder = tempfile::tempdir().unwrap();
         for whole in ["cells", "gene_metadata"] {
             let from = if whole == part { name } else { whole };
@@ -82,6 +87,7 @@ fn a_parquet_file_that_contradicts_itself_is_an_error() {
         };
         let error = import(&options, &|_| {}).unwrap_err().to_string();
         assert!(error.contains(&format!("{part}.parquet")) && error.contains("help:"), "{name}: {error}");
+        assert!(error.contains(said), "{name}: {error}");
         assert!(!options.out.exists());
     }
 }

@@ -1,6 +1,6 @@
 //! Columns of Parquet files, batch by batch, as numbers and texts.
 
-use super::zstd;
+use super::pages;
 use crate::caught::caught;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -43,12 +43,9 @@ fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
 fn reader(path: &Path, columns: &[String]) -> Result<ParquetRecordBatchReader> {
     let builder = builder(path)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
-    if zstd::is_used(builder.metadata()) {
-        let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-        let fields = builder.schema().fields();
-        return read(path, || zstd::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER));
-    }
-    read(path, || builder.with_projection(mask).with_batch_size(TOGETHER).build())
+    let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    let fields = builder.schema().fields();
+    read(path, || pages::reader(file, Arc::clone(builder.metadata()), mask, fields, TOGETHER))
 }
 
 /// Calls `each` with the batches of the files, of these columns and at most so many rows of each file.

@@ -1,5 +1,5 @@
-//! Parquet files with pages packed by Zstandard, which the `parquet` crate undoes through C alone: the pages are taken from
-//! it as they are stored and unpacked here.
+//! The pages of Parquet files, between the `parquet` crate's reading and its decoding of them: pages packed by
+//! Zstandard, which it undoes through C alone, are unpacked here, and what it would believe blindly is checked.
 
 use crate::filters::unpack_zstd;
 use arrow_schema::Fields;
@@ -39,15 +39,7 @@ struct Pages {
     most: Option<usize>,
 }
 
-/// Whether a column of a file is packed by Zstandard.
-pub fn is_used(metadata: &ParquetMetaData) -> bool {
-    metadata
-        .row_groups()
-        .iter()
-        .flat_map(RowGroupMetaData::columns)
-        .any(|column| is_zstd(column.compression()))
-}
-
+/// Whether a column is packed by Zstandard.
 fn is_zstd(compression: Compression) -> bool {
     matches!(compression, Compression::ZSTD(_))
 }
@@ -125,7 +117,15 @@ impl PageReader for Pages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let Some(mut page) = self.stored.get_next_page()? else { return Ok(None) };
         match &mut page {
-            Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => self.unpack(buf, 0)?,
+            Page::DataPage { buf, .. } => self.unpack(buf, 0)?,
+            Page::DictionaryPage { buf, num_values, .. } => {
+                self.unpack(buf, 0)?;
+                // The library makes room for all of them at once; the smallest values are truths, eight a byte.
+                if *num_values as usize > buf.len().saturating_mul(8) {
+                    let what = format!("a dictionary of {num_values} values in {} bytes", buf.len());
+                    return Err(ParquetError::General(what));
+                }
+            }
             Page::DataPageV2 { buf, is_compressed, def_levels_byte_len, rep_levels_byte_len, .. } => {
                 if std::mem::take(is_compressed) {
                     self.unpack(buf, *def_levels_byte_len as usize + *rep_levels_byte_len as usize)?;
