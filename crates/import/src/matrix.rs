@@ -25,6 +25,19 @@ pub struct Slab {
     pub values: Vec<f32>,
 }
 
+impl Slab {
+    /// No cell yet; the first one will be of row `first`.
+    pub fn starting_at(first: usize) -> Self {
+        Self { first, offsets: vec![0], ..Self::default() }
+    }
+
+    /// The cells so far; what is left starts at the row after them.
+    pub fn take(&mut self) -> Self {
+        let next = Self::starting_at(self.first + self.offsets.len() - 1);
+        std::mem::replace(self, next)
+    }
+}
+
 /// A matrix of cells × genes, wherever its values lie.
 pub trait Matrix: Send + Sync {
     /// Calls `each` with all cells in order, some thousands at a time.
@@ -208,7 +221,7 @@ fn visit_dense(array: &dyn Array, each: &mut dyn FnMut(Slab) -> Result<()>) -> R
                 line.filter(|&(_, &value)| value != 0.0).map(|(gene, &value)| (gene, value)).unzip()
             })
             .collect();
-        let mut slab = Slab { first, offsets: vec![0], ..Slab::default() };
+        let mut slab = Slab::starting_at(first);
         for (genes, values) in sparse {
             slab.genes.extend(genes);
             slab.values.extend(values);

@@ -142,7 +142,7 @@ fn read(path: &Path, each: &mut dyn FnMut(Document<'_>) -> Result<()>) -> Result
 
 impl Matrix for Lines {
     fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
-        let mut slab = Slab { offsets: vec![0], ..Slab::default() };
+        let mut slab = Slab::starting_at(0);
         read(&self.path, &mut |document| {
             for &(word, value) in document.entries {
                 // Checked when the file was opened; a file that changes meanwhile is refused.
@@ -154,8 +154,7 @@ impl Matrix for Lines {
             if slab.genes.len() < SLAB {
                 return Ok(());
             }
-            let first = slab.first + slab.offsets.len() - 1;
-            each(std::mem::replace(&mut slab, Slab { first, offsets: vec![0], ..Slab::default() }))
+            each(slab.take())
         })?;
         each(slab)
     }

@@ -185,8 +185,8 @@ impl Matrix for Table {
         if self.genes == GenesIn::Rows {
             return transpose::visit(self, self.columns, each);
         }
-        let mut slab = Slab { offsets: vec![0], ..Slab::default() };
-        self.each_row(&mut |row, numbers| {
+        let mut slab = Slab::starting_at(0);
+        self.each_row(&mut |_, numbers| {
             for (gene, &value) in (0u32..).zip(numbers).filter(|(_, value)| **value != 0.0) {
                 slab.genes.push(gene);
                 slab.values.push(value);
@@ -195,7 +195,7 @@ impl Matrix for Table {
             if slab.genes.len() < SLAB {
                 return Ok(());
             }
-            each(std::mem::replace(&mut slab, Slab { first: row + 1, offsets: vec![0], ..Slab::default() }))
+            each(slab.take())
         })?;
         each(slab)
     }

@@ -120,7 +120,7 @@ fn used_tokens(files: &[PathBuf], lists: &[String; 2]) -> Result<Vec<i64>> {
 
 impl Matrix for Tokens {
     fn visit(&self, each: &mut dyn FnMut(Slab) -> Result<()>) -> Result<()> {
-        let mut slab = Slab { offsets: vec![0], ..Slab::default() };
+        let mut slab = Slab::starting_at(0);
         self.cells(&mut |tokens, values| {
             for (&token, &value) in tokens.iter().zip(values) {
                 let column = self.columns.get(&(token as i64)).ok_or_else(|| {
@@ -135,8 +135,7 @@ impl Matrix for Tokens {
             if slab.offsets.len() <= TOGETHER {
                 return Ok(());
             }
-            let first = slab.first + slab.offsets.len() - 1;
-            each(std::mem::replace(&mut slab, Slab { first, offsets: vec![0], ..Slab::default() }))
+            each(slab.take())
         })?;
         each(slab)
     }

@@ -123,7 +123,7 @@ impl Matrix for Texts {
                     Ok(bag(path)?.0.into_iter().filter_map(numbered).collect::<Vec<_>>())
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let mut slab = Slab { first: block * TOGETHER, offsets: vec![0], ..Slab::default() };
+            let mut slab = Slab::starting_at(block * TOGETHER);
             for mut bag in bags {
                 bag.sort_unstable_by_key(|entry| entry.0);
                 slab.genes.extend(bag.iter().map(|entry| entry.0));
